@@ -1,0 +1,1 @@
+//! The contract of a deltaview store, the memory store and the conformance suite

@@ -1,0 +1,1 @@
+//! A time-travelling key-value map on deltaview's stores

@@ -1,0 +1,1 @@
+//! Z-sets: rows with signed counts, and their group algebra

@@ -1,2 +1,72 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask <command>`.
+//!
+//! Each command is a module with one public function, and a line in [`Xtask`] and in [`main`]. To add
+//! one, write `src/<command>.rs` with `pub(crate) fn run(...) -> anyhow::Result<()>`, a variant of
+//! [`Xtask`] whose doc comment is its help text, and an arm in [`main`]; if every change must pass it,
+//! a step in `ci::steps` as well.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line speaks by printing"
+)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod ci;
+mod process;
+mod test;
+mod tidy;
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Xtask {
+    /// Everything a change must pass, in order, stopping at the first step that fails.
+    Ci,
+    /// Run every test: the doctests, then all others, so that the runner's summary comes last.
+    Test {
+        /// Arguments for the runner: `cargo nextest run` where it is installed, else `cargo test`.
+        #[arg(last = true, value_name = "RUNNER ARGS")]
+        runner: Vec<String>,
+    },
+    /// Check what the compiler does not: the layers, the features' promises, the house rules.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Xtask::parse() {
+        Xtask::Ci => ci::run(),
+        Xtask::Test { runner } => test::run(&runner),
+        Xtask::Tidy => tidy::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Xtask::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_dashes_goes_to_the_runner() {
+        let parsed = Xtask::try_parse_from(["xtask", "test", "--", "--no-fail-fast", "join"]);
+        let Ok(Xtask::Test { runner }) = parsed else {
+            panic!("`test -- …` did not parse: {parsed:?}");
+        };
+        assert_eq!(runner, ["--no-fail-fast", "join"]);
+    }
+}

@@ -1,0 +1,5 @@
+enum Level {
+    High = 10,
+    Low = -1,
+    Zero,
+}

@@ -1,0 +1,5 @@
+struct Product {
+    #[index]
+    name: String,
+    price: i64,
+}

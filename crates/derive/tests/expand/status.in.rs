@@ -1,0 +1,5 @@
+pub enum Status {
+    Open,
+    r#Final,
+    Paid,
+}

@@ -1,0 +1,261 @@
+//! The typed builder: what a user writes a query with. It is the only generic tower; it makes drafts of vertices, and
+//! the plan is compiled from them. Nothing runs here.
+
+mod draft;
+mod grouped;
+mod stream;
+
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use deltaview_schema::{Index, IndexIdentity, IndexKey, Row, Shape};
+
+pub(crate) use draft::{Draft, Naming, TableDraft, Work};
+pub use grouped::Grouped;
+pub use stream::{KeyedTableStream, Stream};
+
+use crate::error::{Problem, ProblemKind};
+use crate::handle::{GraphId, Target, ViewHandle};
+use crate::operators::{Arrange, Input, KeyedTable};
+use crate::plan::{TableId, VertexId};
+use crate::state::TypedTable;
+
+/// Makes the inputs of a graph; their streams make everything else. Given to the closure of
+/// [`Graph::build`](crate::Graph::build).
+pub struct Builder {
+    pub(crate) id: GraphId,
+    pub(crate) name: String,
+    pub(crate) drafts: RefCell<Vec<Draft>>,
+    pub(crate) tables: RefCell<Vec<TableDraft>>,
+    pub(crate) problems: RefCell<Vec<Problem>>,
+    arrangements: RefCell<Vec<Arranged>>,
+}
+
+/// An arrangement that exists: whoever wants the same stream by the same index shares it.
+struct Arranged {
+    stream: VertexId,
+    identity: IndexIdentity,
+    key: TypeId,
+    vertex: VertexId,
+    table: TableId,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(crate) fn new(name: String, at: &'static Location<'static>) -> Self {
+        let builder = Self {
+            id: GraphId::next(),
+            name,
+            drafts: RefCell::default(),
+            tables: RefCell::default(),
+            problems: RefCell::default(),
+            arrangements: RefCell::default(),
+        };
+        builder.check_name(&builder.name, at);
+        builder
+    }
+
+    /// An input that takes raw Z-set changes: rows with any weights, none of them remembered.
+    #[track_caller]
+    pub fn input<T: Row>(&self, name: impl Into<String>) -> Stream<'_, T> {
+        let vertex = self.next_vertex();
+        let work = Work::operator(Input::<T> {
+            vertex,
+            row: PhantomData,
+        });
+        self.draft::<T>(
+            Naming::Given(name.into()),
+            "input",
+            &[],
+            work,
+            Location::caller(),
+        )
+    }
+
+    /// A keyed table: an input that remembers its rows, one a key, so that a change can `upsert`, `update` and
+    /// `delete` by key, and a duplicate or missing row is an error.
+    ///
+    /// Its rows are kept in the arrangement by the primary key, which joins by the same index share.
+    #[track_caller]
+    pub fn table<T: Row, K: IndexKey>(
+        &self,
+        name: impl Into<String>,
+        primary_key: Index<T, K>,
+    ) -> KeyedTableStream<'_, T, K> {
+        let at = Location::caller();
+        let vertex = self.next_vertex();
+        let table = TableId(self.tables.borrow().len());
+        let source = KeyedTable {
+            vertex,
+            primary_key: primary_key.clone(),
+            table,
+        };
+        let work = Work::operator(source).reading(table);
+        let stream = self.draft::<T>(Naming::Given(name.into()), "table", &[], work, at);
+        self.drafts.borrow_mut()[stream.id.0].unique_by =
+            Some((primary_key.identity().clone(), TypeId::of::<K>()));
+        let (_, arranged) = self.arrange(stream.id, &primary_key, at);
+        debug_assert_eq!(arranged, table, "the next table is the arrangement's");
+        KeyedTableStream {
+            stream,
+            key: PhantomData,
+        }
+    }
+
+    /// Adds a further index to a view: returns the handle that reads the view by it.
+    ///
+    /// In SQL it is a secondary index on columns of its own; in memory, the same rows by another key.
+    #[track_caller]
+    pub fn also_by<T: Row, K: IndexKey, K2: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        index: Index<T, K2>,
+    ) -> ViewHandle<T, K2> {
+        let at = Location::caller();
+        if view.target.graph != self.id {
+            self.problem(
+                ProblemKind::ForeignHandle,
+                at,
+                "this view belongs to another graph".to_string(),
+            );
+            return ViewHandle::new(view.target, 1);
+        }
+        let drafts = self.drafts.borrow();
+        let table = drafts[view.target.vertex.0].work.tables()[0];
+        let mut tables = self.tables.borrow_mut();
+        ViewHandle::new(view.target, tables[table.0].add_secondary(index))
+    }
+
+    /// The vertex that arranges a stream by an index, and its table: a shared one, if there is one already.
+    pub(crate) fn arrange<T: Row, K: IndexKey>(
+        &self,
+        stream: VertexId,
+        index: &Index<T, K>,
+        at: &'static Location<'static>,
+    ) -> (VertexId, TableId) {
+        let key = TypeId::of::<K>();
+        let same = |arranged: &&Arranged| {
+            arranged.stream == stream
+                && arranged.key == key
+                && arranged.identity == *index.identity()
+        };
+        if let Some(arranged) = self.arrangements.borrow().iter().find(same) {
+            return (arranged.vertex, arranged.table);
+        }
+        let unique_by = self.drafts.borrow()[stream.0].unique_by.clone();
+        let unique = unique_by.is_some_and(|by| by == (index.identity().clone(), key));
+        let role = format!("by_{}", index.name());
+        let table = self.table_for(index.clone(), &role, unique);
+        let work = Work::operator(Arrange {
+            index: index.clone(),
+            table,
+        })
+        .writing(table);
+        let naming = Naming::Derived { suffix: role };
+        let arranged = self.draft::<T>(naming, "arrange", &[stream], work, at);
+        self.arrangements.borrow_mut().push(Arranged {
+            stream,
+            identity: index.identity().clone(),
+            key,
+            vertex: arranged.id,
+            table,
+        });
+        (arranged.id, table)
+    }
+
+    /// A new table of rows by an index.
+    pub(crate) fn table_for<T: Row, K: IndexKey>(
+        &self,
+        index: Index<T, K>,
+        role: &str,
+        unique: bool,
+    ) -> TableId {
+        let mut tables = self.tables.borrow_mut();
+        let schema = deltaview_schema::TableSchema {
+            graph: self.name.clone(),
+            vertex: String::new(),
+            role: role.to_string(),
+            row: Shape::of::<T>(),
+            primary: index.schema(),
+            secondary: Vec::new(),
+            unique,
+        };
+        let typed = TypedTable {
+            schema,
+            index,
+            secondary: Vec::new(),
+        };
+        tables.push(TableDraft::new(typed));
+        TableId(tables.len() - 1)
+    }
+
+    pub(crate) fn draft<T: Row>(
+        &self,
+        naming: Naming,
+        kind: impl Into<String>,
+        inputs: &[VertexId],
+        work: Work,
+        at: &'static Location<'static>,
+    ) -> Stream<'_, T> {
+        if let Naming::Given(name) = &naming {
+            self.check_name(name, at);
+        }
+        let id = self.next_vertex();
+        self.drafts.borrow_mut().push(Draft {
+            naming,
+            kind: kind.into(),
+            inputs: inputs.to_vec(),
+            work,
+            at,
+            row: Shape::of::<T>().to_string(),
+            unique_by: None,
+        });
+        Stream {
+            builder: self,
+            id,
+            row: PhantomData,
+        }
+    }
+
+    fn next_vertex(&self) -> VertexId {
+        VertexId(self.drafts.borrow().len())
+    }
+
+    pub(crate) fn target(&self, vertex: VertexId) -> Target {
+        Target {
+            graph: self.id,
+            vertex,
+        }
+    }
+
+    pub(crate) fn problem(
+        &self,
+        kind: ProblemKind,
+        at: &'static Location<'static>,
+        message: String,
+    ) {
+        self.problems
+            .borrow_mut()
+            .push(Problem { kind, message, at });
+    }
+
+    fn check_name(&self, name: &str, at: &'static Location<'static>) {
+        let wrong = if name.is_empty() {
+            "a name can't be empty".to_string()
+        } else if name.contains('\0') {
+            format!("the name {name:?} contains a NUL, which no database can hold")
+        } else {
+            return;
+        };
+        self.problem(ProblemKind::BadName, at, wrong);
+    }
+}

@@ -1,0 +1,80 @@
+//! The equi-join: bilinear, so its delta is `ΔL ⋈ R + L ⋈ ΔR + ΔL ⋈ ΔR`, with `L` and `R` as they were before the
+//! iteration (DBSP §4, Theorem 3.4 on bilinear operators).
+
+use std::sync::Arc;
+
+use deltaview_schema::{IndexKey, Row};
+
+use super::{Apply, Operator, Reads};
+use crate::delta::{ArrangedDelta, Delta, by_key, product};
+use crate::error::TickErrorKind;
+use crate::plan::TableId;
+
+/// What a join makes of a key and the two rows that meet on it.
+pub(crate) type JoinMap<K, L, R, U> = dyn Fn(&K, &L, &R) -> U + Send + Sync;
+
+/// Reads, for each key that changed on one side, the rows of the other side; has no table of its own.
+pub(crate) struct Join<K, L, R, U> {
+    pub(crate) left: TableId,
+    pub(crate) right: TableId,
+    pub(crate) map: Arc<JoinMap<K, L, R, U>>,
+}
+
+impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
+    fn reads(&self, reads: &mut Reads<'_>) -> Result<(), TickErrorKind> {
+        if let Some(left) = reads.input::<ArrangedDelta<K, L>>(0) {
+            reads.need::<K, R>(self.right, by_key(left).map(|(key, _)| key));
+        }
+        if let Some(right) = reads.input::<ArrangedDelta<K, R>>(1) {
+            reads.need::<K, L>(self.left, by_key(right).map(|(key, _)| key));
+        }
+        Ok(())
+    }
+
+    fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
+        let left_delta = apply
+            .input::<ArrangedDelta<K, L>>(0)
+            .map_or(&[][..], Vec::as_slice);
+        let right_delta = apply
+            .input::<ArrangedDelta<K, R>>(1)
+            .map_or(&[][..], Vec::as_slice);
+        let mut out: Delta<U> = Vec::new();
+        let mut meet = |key: &K, left: &L, left_weight, right: &R, right_weight| {
+            let weight = product(left_weight, right_weight)?;
+            out.push(((self.map)(key, left, right), weight));
+            Ok::<(), TickErrorKind>(())
+        };
+
+        if !left_delta.is_empty() {
+            let right_state = apply.arrangement::<K, R>(self.right);
+            let mut changed_right = by_key(right_delta).peekable();
+            for (key, lefts) in by_key(left_delta) {
+                while changed_right.next_if(|(other, _)| *other < key).is_some() {}
+                let also_changed = changed_right
+                    .peek()
+                    .filter(|(other, _)| *other == key)
+                    .map(|(_, rows)| *rows);
+                for (_, left, left_weight) in lefts {
+                    for (right, right_weight) in right_state.rows_of(key) {
+                        meet(key, left, *left_weight, right, right_weight)?;
+                    }
+                    for (_, right, right_weight) in also_changed.into_iter().flatten() {
+                        meet(key, left, *left_weight, right, *right_weight)?;
+                    }
+                }
+            }
+        }
+        if !right_delta.is_empty() {
+            let left_state = apply.arrangement::<K, L>(self.left);
+            for (key, rights) in by_key(right_delta) {
+                for (left, left_weight) in left_state.rows_of(key) {
+                    for (_, right, right_weight) in rights {
+                        meet(key, left, left_weight, right, *right_weight)?;
+                    }
+                }
+            }
+        }
+        apply.emit(out);
+        Ok(())
+    }
+}

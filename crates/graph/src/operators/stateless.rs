@@ -1,0 +1,163 @@
+//! Operators that look at one row at a time: map, filter, flat_map, inspect, negate. Linear, without state (DBSP §3).
+//!
+//! The plan fuses a run of them into one vertex, a [`Chain`] of [`Stage`]s: a row goes through all of them before the
+//! next one starts, and nothing is collected in between. The stages keep their closures.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use deltaview_schema::Row;
+use deltaview_zset::{Weight, WeightOverflow};
+
+use super::{Apply, Operator};
+use crate::delta::Delta;
+use crate::error::TickErrorKind;
+use crate::tick::{InputSlots, Slot};
+
+/// Takes rows one at a time.
+pub(crate) type Step<T> = Box<dyn FnMut(T, Weight) -> Result<(), WeightOverflow>>;
+
+/// One stateless operator, without its types.
+pub(crate) trait Stage: Send + Sync {
+    /// Given what takes the stage's output (a `Step<Out>`), makes what takes its input (a `Step<In>`).
+    fn link(&self, next: Box<dyn Any>) -> Box<dyn Any>;
+    /// A place that collects the stage's output: the `Step<Out>` that fills it, and what takes the result out.
+    fn collect(&self) -> (Box<dyn Any>, Box<dyn FnOnce() -> Slot>);
+    /// Feeds the delta on the incoming edge (of `In`) into a `Step<In>`.
+    fn feed(&self, inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow>;
+}
+
+/// A run of stateless operators.
+pub(crate) struct Chain {
+    /// The first takes the rows of the incoming edge. Never empty.
+    pub(crate) stages: Vec<Arc<dyn Stage>>,
+}
+
+impl Operator for Chain {
+    fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
+        let (first, last) = match self.stages.as_slice() {
+            [first, .., last] => (first, last),
+            [only] => (only, only),
+            [] => return Ok(()),
+        };
+        let (mut step, take) = last.collect();
+        for stage in self.stages.iter().rev() {
+            step = stage.link(step);
+        }
+        first.feed(apply.input_slots(), step)?;
+        apply.emit_slot(take());
+        Ok(())
+    }
+}
+
+/// The parts that all stages from `In` to `Out` have in common.
+struct Typed<In, Out>(PhantomData<fn(In) -> Out>);
+
+impl<In: Row, Out: Row> Typed<In, Out> {
+    fn link(next: Box<dyn Any>, make: impl FnOnce(Step<Out>) -> Step<In>) -> Box<dyn Any> {
+        let next: Box<Step<Out>> = next
+            .downcast()
+            .expect("stages are linked by the builder's types");
+        Box::new(make(*next))
+    }
+
+    fn collect() -> (Box<dyn Any>, Box<dyn FnOnce() -> Slot>) {
+        let rows: Rc<RefCell<Delta<Out>>> = Rc::default();
+        let filled = Rc::clone(&rows);
+        let step: Step<Out> = Box::new(move |row, weight| {
+            filled.borrow_mut().push((row, weight));
+            Ok(())
+        });
+        let take = move || -> Slot {
+            let delta = rows.take();
+            if delta.is_empty() {
+                None
+            } else {
+                Some(Arc::new(delta))
+            }
+        };
+        (Box::new(step), Box::new(take))
+    }
+
+    fn feed(inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow> {
+        let mut step: Box<Step<In>> = step
+            .downcast()
+            .expect("stages are linked by the builder's types");
+        for (row, weight) in inputs.get::<Delta<In>>(0).into_iter().flatten() {
+            step(row.clone(), *weight)?;
+        }
+        Ok(())
+    }
+}
+
+macro_rules! stage {
+    ($(#[$doc:meta])* $name:ident<$in:ident, $out:ty $(, $more:ident)?> { $f:ident: $function:ty } |$next:ident| $make:expr) => {
+        $(#[$doc])*
+        pub(crate) struct $name<$in $(, $more)?> {
+            pub(crate) $f: Arc<$function>,
+        }
+
+        impl<$in: Row $(, $more: Row)?> Stage for $name<$in $(, $more)?> {
+            fn link(&self, next: Box<dyn Any>) -> Box<dyn Any> {
+                let $f = Arc::clone(&self.$f);
+                Typed::<$in, $out>::link(next, move |mut $next| Box::new($make))
+            }
+            fn collect(&self) -> (Box<dyn Any>, Box<dyn FnOnce() -> Slot>) {
+                Typed::<$in, $out>::collect()
+            }
+            fn feed(&self, inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow> {
+                Typed::<$in, $out>::feed(inputs, step)
+            }
+        }
+    };
+}
+
+stage! {
+    /// Each row becomes one other.
+    MapStage<T, U, U> { map: dyn Fn(T) -> U + Send + Sync }
+    |next| move |row, weight| next(map(row), weight)
+}
+
+stage! {
+    /// Each row stays or goes.
+    FilterStage<T, T> { keep: dyn Fn(&T) -> bool + Send + Sync }
+    |next| move |row, weight| if keep(&row) { next(row, weight) } else { Ok(()) }
+}
+
+/// What a flat_map hands its rows to.
+type Take<'a, U> = &'a mut dyn FnMut(U);
+
+stage! {
+    /// Each row becomes any number of others.
+    FlatMapStage<T, U, U> { flat_map: dyn Fn(T, Take<'_, U>) + Send + Sync }
+    |next| move |row, weight| {
+        let mut result = Ok(());
+        flat_map(row, &mut |made| {
+            if result.is_ok() {
+                result = next(made, weight);
+            }
+        });
+        result
+    }
+}
+
+stage! {
+    /// Each row is shown, and stays as it is.
+    InspectStage<T, T> { inspect: dyn Fn(&T, Weight) + Send + Sync }
+    |next| move |row, weight| {
+        inspect(&row, weight);
+        next(row, weight)
+    }
+}
+
+stage! {
+    /// Each weight changes its sign.
+    NegateStage<T, T> { negate: dyn Fn(&T, Weight) -> Option<Weight> + Send + Sync }
+    |next| move |row, weight| {
+        let negated = negate(&row, weight).ok_or(WeightOverflow)?;
+        next(row, negated)
+    }
+}

@@ -1,0 +1,212 @@
+//! From the builder's drafts to a plan: names are settled, what nobody needs is dropped, runs of stateless operators
+//! are fused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::names::{duplicate_names, vertex_names};
+use super::{Plan, Table, TableId, Vertex, VertexId};
+use crate::builder::{Builder, Draft, TableDraft, Work};
+use crate::error::{BuildError, Problem, ProblemKind};
+use crate::operators::{Chain, Operator, Stage};
+
+/// A builder's graph, compiled.
+pub(crate) struct Compiled {
+    pub(crate) plan: Plan,
+}
+
+pub(crate) fn compile(builder: Builder) -> Result<Compiled, BuildError> {
+    let Builder {
+        id,
+        name,
+        drafts,
+        tables,
+        problems,
+        ..
+    } = builder;
+    let (drafts, mut tables) = (drafts.into_inner(), tables.into_inner());
+    let names = vertex_names(&drafts);
+    let mut problems = problems.into_inner();
+    problems.extend(duplicate_names(&drafts, &names));
+    name_tables(&drafts, &names, &mut tables);
+    problems.extend(duplicate_columns(&drafts, &mut tables));
+    if !problems.is_empty() {
+        return Err(BuildError {
+            graph: name,
+            problems,
+        });
+    }
+    let needed = needed(&drafts);
+    let tables: Vec<_> = tables.into_iter().map(TableDraft::finish).collect();
+    let kept = drafts.iter().zip(&needed).filter(|(_, needed)| **needed);
+    let faces = kept
+        .flat_map(|(draft, _)| draft.work.tables())
+        .map(|table| Table::new(*table, tables[table.0].schema().clone()))
+        .collect();
+    let (vertices, positions) = vertices(drafts, names, &needed);
+    Ok(Compiled {
+        plan: Plan {
+            id,
+            name,
+            vertices,
+            positions,
+            tables,
+            faces,
+        },
+    })
+}
+
+/// A table is named by its vertex: an arrangement by its stream, whose role it then is.
+fn name_tables(drafts: &[Draft], names: &[String], tables: &mut [TableDraft]) {
+    for (position, draft) in drafts.iter().enumerate() {
+        let owner = match draft.inputs.first() {
+            Some(stream) if draft.kind == "arrange" => stream.0,
+            _ => position,
+        };
+        for table in draft.work.tables() {
+            tables[table.0]
+                .schema_mut()
+                .vertex
+                .clone_from(&names[owner]);
+        }
+    }
+}
+
+fn duplicate_columns(drafts: &[Draft], tables: &mut [TableDraft]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for draft in drafts {
+        for table in draft.work.tables() {
+            let schema = tables[table.0].schema_mut().clone();
+            let mut seen = BTreeSet::new();
+            let columns = schema
+                .indexes()
+                .flat_map(|index| index.sql_names().collect::<Vec<_>>());
+            for column in columns.filter(|column| !seen.insert(column.to_lowercase())) {
+                problems.push(Problem {
+                    kind: ProblemKind::DuplicateColumn,
+                    message: format!(
+                        "`{}` would have two columns named `{column}`: give one of its indexes another name",
+                        schema.vertex
+                    ),
+                    at: draft.at,
+                });
+            }
+        }
+    }
+    problems
+}
+
+/// Which drafts some output, view, inspection or source needs.
+fn needed(drafts: &[Draft]) -> Vec<bool> {
+    let mut needed = vec![false; drafts.len()];
+    for (position, draft) in drafts.iter().enumerate().rev() {
+        let is_source = draft.inputs.is_empty();
+        let is_end = match &draft.work {
+            Work::Operator { is_end, .. } => *is_end,
+            Work::Stage(_) => draft.kind == "inspect",
+        };
+        if is_source || is_end {
+            needed[position] = true;
+        }
+        if needed[position] {
+            draft.inputs.iter().for_each(|input| needed[input.0] = true);
+        }
+    }
+    // A keyed table reads the arrangement of its own stream, which comes after it.
+    let read: BTreeSet<TableId> = drafts
+        .iter()
+        .zip(&needed)
+        .filter(|(_, needed)| **needed)
+        .flat_map(|(draft, _)| match &draft.work {
+            Work::Operator { reads, .. } => reads.clone(),
+            Work::Stage(_) => Vec::new(),
+        })
+        .collect();
+    for (position, draft) in drafts.iter().enumerate() {
+        if draft.work.tables().iter().any(|table| read.contains(table)) {
+            needed[position] = true;
+        }
+    }
+    needed
+}
+
+/// Puts the needed drafts together as vertices; a stateless one takes the stages of the one before it, where nobody
+/// else needs those.
+fn vertices(
+    drafts: Vec<Draft>,
+    names: Vec<String>,
+    needed: &[bool],
+) -> (Vec<Vertex>, Vec<Option<usize>>) {
+    let fused_into_next = fused_into_next(&drafts, needed);
+    let mut positions: Vec<Option<usize>> = vec![None; drafts.len()];
+    let mut waiting: BTreeMap<usize, Run> = BTreeMap::new();
+    let mut vertices = Vec::new();
+    for (position, (draft, name)) in drafts.into_iter().zip(names).enumerate() {
+        if !needed[position] {
+            continue;
+        }
+        let tables = draft.work.tables().to_vec();
+        let mut run = draft
+            .inputs
+            .first()
+            .and_then(|input| waiting.remove(&input.0))
+            .unwrap_or_else(|| Run {
+                stages: Vec::new(),
+                kinds: Vec::new(),
+                inputs: draft.inputs.clone(),
+            });
+        run.kinds.push(draft.kind);
+        let operator: Box<dyn Operator> = match draft.work {
+            Work::Stage(stage) => {
+                run.stages.push(stage);
+                if fused_into_next[position] {
+                    waiting.insert(position, run);
+                    continue;
+                }
+                Box::new(Chain { stages: run.stages })
+            }
+            Work::Operator { operator, .. } => operator,
+        };
+        positions[position] = Some(vertices.len());
+        let place = |input: &VertexId| positions[input.0].expect("inputs come first, and are kept");
+        vertices.push(Vertex {
+            id: VertexId(position),
+            name,
+            kind: run.kinds.join(" + "),
+            inputs: run.inputs.iter().map(place).collect(),
+            tables,
+            at: draft.at,
+            row: draft.row,
+            operator,
+        });
+    }
+    (vertices, positions)
+}
+
+/// A run of stateless operators that is not complete yet.
+struct Run {
+    stages: Vec<Arc<dyn Stage>>,
+    kinds: Vec<String>,
+    inputs: Vec<VertexId>,
+}
+
+/// Which stateless drafts have one stateless reader and no other.
+fn fused_into_next(drafts: &[Draft], needed: &[bool]) -> Vec<bool> {
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); drafts.len()];
+    for (position, draft) in drafts
+        .iter()
+        .enumerate()
+        .filter(|(position, _)| needed[*position])
+    {
+        draft
+            .inputs
+            .iter()
+            .for_each(|input| readers[input.0].push(position));
+    }
+    let is_stage = |position: usize| matches!(drafts[position].work, Work::Stage(_));
+    (0..drafts.len())
+        .map(|position| {
+            is_stage(position) && matches!(readers[position][..], [only] if is_stage(only))
+        })
+        .collect()
+}

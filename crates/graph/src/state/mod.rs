@@ -1,0 +1,94 @@
+//! The state of a graph in memory: an arrangement a table, typed. A [`WorkingSet`] has them all, completely (the
+//! memory store) or only the keys that were fetched (a database). It changes in two ways only: fetched rows come in,
+//! and a commit is absorbed.
+
+mod arrangement;
+pub(crate) mod scan;
+mod secondary;
+mod table_delta;
+
+use std::any::Any;
+
+pub(crate) use arrangement::{Arrangement, TypedTable};
+pub(crate) use secondary::{Secondary, SecondaryIndex};
+pub(crate) use table_delta::{ErasedDelta, TableDelta, Visit, hex_text, key_text};
+
+use crate::plan::{Graph, TableId};
+use crate::tick::{Changes, Commit};
+
+/// An arrangement behind its table, without its types.
+pub(crate) trait ErasedArrangement: Any + Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+    /// Forgets all that was fetched. Does nothing to a complete arrangement.
+    fn forget(&mut self);
+    /// The number of rows that are held.
+    fn rows(&self) -> usize;
+}
+
+/// The arrangements of a graph that are held in memory.
+pub struct WorkingSet {
+    arrangements: Vec<Box<dyn ErasedArrangement>>,
+}
+
+impl WorkingSet {
+    /// A working set that is the state itself, empty at first: nothing is ever fetched.
+    pub fn complete(graph: &Graph) -> Self {
+        Self::with(graph, true)
+    }
+
+    /// A working set for state that is stored elsewhere: what a tick must see is fetched.
+    pub fn partial(graph: &Graph) -> Self {
+        Self::with(graph, false)
+    }
+
+    fn with(graph: &Graph, complete: bool) -> Self {
+        let arrangements = graph
+            .plan()
+            .tables
+            .iter()
+            .map(|table| table.new_arrangement(complete))
+            .collect();
+        Self { arrangements }
+    }
+
+    /// Forgets all fetched rows, as one must when somebody else may have changed the stored state. A complete
+    /// working set forgets nothing.
+    pub fn forget(&mut self) {
+        self.arrangements
+            .iter_mut()
+            .for_each(|arrangement| arrangement.forget());
+    }
+
+    /// The number of rows that are held, over all arrangements.
+    pub fn rows(&self) -> usize {
+        self.arrangements
+            .iter()
+            .map(|arrangement| arrangement.rows())
+            .sum()
+    }
+
+    /// Takes over a commit that is stored, and returns what changed. Call it once the transaction has committed, and
+    /// never otherwise.
+    pub fn absorb(&mut self, commit: Commit) -> Changes {
+        for (table, delta) in &commit.tables {
+            delta.absorb(self.arrangements[table.0].as_mut());
+        }
+        commit.into_changes()
+    }
+
+    pub(crate) fn arrangement<A: 'static>(&self, table: TableId) -> &A {
+        self.arrangements[table.0]
+            .as_any()
+            .downcast_ref()
+            .expect("a table's arrangement has the types that the plan gave it")
+    }
+
+    pub(crate) fn erased(&self, table: TableId) -> &dyn ErasedArrangement {
+        self.arrangements[table.0].as_ref()
+    }
+
+    pub(crate) fn erased_mut(&mut self, table: TableId) -> &mut dyn ErasedArrangement {
+        self.arrangements[table.0].as_mut()
+    }
+}

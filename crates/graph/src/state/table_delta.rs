@@ -1,0 +1,201 @@
+//! The change of a table in one tick: what a store writes, and what the arrangement takes over once it is written.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use deltaview_schema::codec::{self, CodecError};
+use deltaview_schema::{Identity, IndexKey, KeyValue, Row};
+use deltaview_zset::{Weight, ZSet};
+
+use super::secondary::SecondaryKeys;
+use super::{Arrangement, ErasedArrangement, TypedTable};
+use crate::delta::{ArrangedDelta, by_key};
+use crate::error::TickErrorKind;
+use crate::tick::Write;
+
+/// The change of a table, without its types.
+pub(crate) trait ErasedDelta: Any + Send + Sync {
+    /// Hands each row to `visit` as it is to be written, in the order of the keys.
+    fn writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError>;
+    /// The number of changed rows.
+    fn len(&self) -> usize;
+    /// The rows as a Z-set: a `ZSet<T>`.
+    fn to_zset(&self) -> Box<dyn Any + Send + Sync>;
+    /// Takes the change over. It was checked before, and can't fail.
+    fn absorb(&self, arrangement: &mut dyn ErasedArrangement);
+}
+
+/// Whether to go on.
+pub(crate) enum Visit {
+    Continue,
+    Stop,
+}
+
+/// The change of a table with its types.
+pub(crate) struct TableDelta<K, T> {
+    rows: Arc<ArrangedDelta<K, T>>,
+    /// The weight that each row has before, where it is known.
+    before: Vec<Option<Weight>>,
+    /// The keys of the rows by each secondary index.
+    secondary: Vec<Box<dyn SecondaryKeys>>,
+    unique: bool,
+}
+
+impl<K: IndexKey, T: Row> TableDelta<K, T> {
+    /// Checks that a delta can be taken over, and computes all that the user's closures have a part in.
+    pub(crate) fn prepare(
+        rows: Arc<ArrangedDelta<K, T>>,
+        table: &TypedTable<K, T>,
+        arrangement: &Arrangement<K, T>,
+    ) -> Result<Self, TickErrorKind> {
+        let mut before = Vec::with_capacity(rows.len());
+        for (key, row, weight) in rows.iter() {
+            let known = arrangement.known_weight(key, row);
+            if known.is_some_and(|known| known.checked_add(*weight).is_none()) {
+                return Err(deltaview_zset::WeightOverflow.into());
+            }
+            before.push(known);
+        }
+        let secondary = table
+            .secondary
+            .iter()
+            .map(|index| index.keys(&mut rows.iter().map(|(_, row, _)| row)))
+            .collect();
+        Ok(Self {
+            rows,
+            before,
+            secondary,
+            unique: table.schema.unique,
+        })
+    }
+
+    fn push_secondary<'a>(&'a self, row: usize, values: &mut Vec<KeyValue<'a>>) {
+        for keys in &self.secondary {
+            keys.values(row, values);
+        }
+    }
+
+    /// A table with one row a key: of the rows of a key, the one that is added is put, or else the key is deleted.
+    fn unique_writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError> {
+        let mut data = Vec::new();
+        let mut position = 0;
+        for (key, run) in by_key(&self.rows) {
+            let mut columns = Vec::new();
+            key.values(&mut columns);
+            let added = run.iter().position(|(_, _, weight)| *weight > 0);
+            let go_on = if let Some(added) = added {
+                data.clear();
+                codec::encode_into(&run[added].1, &mut data)?;
+                let mut more = Vec::new();
+                self.push_secondary(position + added, &mut more);
+                visit(Write::Put {
+                    key: &columns,
+                    secondary: &more,
+                    data: &data,
+                })
+            } else {
+                visit(Write::Delete { key: &columns })
+            };
+            if let Visit::Stop = go_on {
+                break;
+            }
+            position += run.len();
+        }
+        Ok(())
+    }
+
+    fn bag_writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError> {
+        let mut encoded = Vec::new();
+        for (position, (key, row, weight)) in self.rows.iter().enumerate() {
+            encoded.clear();
+            codec::encode_into(row, &mut encoded)?;
+            let identity = Identity::of(&encoded);
+            let mut columns = Vec::new();
+            key.values(&mut columns);
+            let mut more = Vec::new();
+            self.push_secondary(position, &mut more);
+            let data = (!identity.holds_row()).then_some(encoded.as_slice());
+            let before = self.before[position];
+            let write = Write::Add {
+                key: &columns,
+                secondary: &more,
+                identity,
+                data,
+                weight: *weight,
+                before,
+            };
+            if let Visit::Stop = visit(write) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
+    fn writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError> {
+        if self.unique {
+            self.unique_writes(visit)
+        } else {
+            self.bag_writes(visit)
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn to_zset(&self) -> Box<dyn Any + Send + Sync> {
+        let rows = self
+            .rows
+            .iter()
+            .map(|(_, row, weight)| (row.clone(), *weight));
+        // The batch is consolidated: each row is there once.
+        Box::new(ZSet::from_pairs(rows).expect("distinct rows don't add up"))
+    }
+
+    fn absorb(&self, arrangement: &mut dyn ErasedArrangement) {
+        let arrangement: &mut Arrangement<K, T> = arrangement
+            .as_any_mut()
+            .downcast_mut()
+            .expect("a table's arrangement has the table's types");
+        for (key, row, weight) in self.rows.iter() {
+            arrangement.add(key, row, *weight);
+        }
+        for (state, keys) in arrangement
+            .secondaries_mut()
+            .iter_mut()
+            .zip(&self.secondary)
+        {
+            state.absorb(
+                keys.as_ref(),
+                &mut self.rows.iter().map(|(_, row, weight)| (row, *weight)),
+            );
+        }
+    }
+}
+
+/// A key as a person would write it, for errors.
+pub(crate) fn key_text<K: IndexKey>(key: &K) -> String {
+    let mut values = Vec::new();
+    key.values(&mut values);
+    let text = |value: &KeyValue<'_>| match value {
+        KeyValue::Null => "none".to_string(),
+        KeyValue::Bool(value) => value.to_string(),
+        KeyValue::Int(value) => value.to_string(),
+        KeyValue::Text(value) => format!("\"{}\"", value.escape_debug()),
+        KeyValue::Bytes(value) => hex_text(value),
+    };
+    let texts: Vec<String> = values.iter().map(text).collect();
+    if let [one] = texts.as_slice() {
+        one.clone()
+    } else {
+        format!("({})", texts.join(", "))
+    }
+}
+
+/// Bytes as SQL writes them: `x'00ff'`.
+pub(crate) fn hex_text(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("x'{digits}'")
+}

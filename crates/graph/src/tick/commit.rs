@@ -1,0 +1,227 @@
+//! The result of a tick: what to write, and what changed.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use deltaview_schema::{Identity, KeyValue, Row, TableSchema};
+use deltaview_zset::{Weight, ZSet};
+
+use super::Slot;
+use crate::error::{HandleError, TickError};
+use crate::handle::Sink;
+use crate::operators::OutputDelta;
+use crate::plan::{Graph, TableId};
+use crate::state::{ErasedDelta, Visit};
+
+/// What one iteration writes. It is written in one transaction, and then absorbed.
+pub struct Commit {
+    graph: Graph,
+    pub(crate) tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+    slots: Vec<Slot>,
+}
+
+impl fmt::Debug for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Commit")
+            .field("tables", &self.tables.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is to be written to one table.
+pub struct TableWrites<'a> {
+    graph: &'a Graph,
+    table: TableId,
+    delta: &'a dyn ErasedDelta,
+}
+
+/// One row to write.
+///
+/// `key` has the columns of the primary index, `secondary` those of all further indexes, one after the other.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Write<'a> {
+    /// A table with one row a key: the row of the key, replaced or new.
+    Put {
+        /// The columns of the primary index.
+        key: &'a [KeyValue<'a>],
+        /// The columns of the further indexes.
+        secondary: &'a [KeyValue<'a>],
+        /// The row.
+        data: &'a [u8],
+    },
+    /// A table with one row a key: the row of the key, to be deleted.
+    Delete {
+        /// The columns of the primary index.
+        key: &'a [KeyValue<'a>],
+    },
+    /// A weight to add to a row; a row whose weights add up to zero is deleted. A sum that does not fit 64 bits is
+    /// an error, and nothing of the commit may be kept.
+    Add {
+        /// The columns of the primary index.
+        key: &'a [KeyValue<'a>],
+        /// The columns of the further indexes.
+        secondary: &'a [KeyValue<'a>],
+        /// What tells the row from others with its key.
+        identity: Identity,
+        /// The row, where its identity is not the row itself.
+        data: Option<&'a [u8]>,
+        /// What to add. Not zero.
+        weight: Weight,
+        /// The weight of the row so far, where the tick has seen it: the sum is known to fit.
+        before: Option<Weight>,
+    },
+}
+
+impl Commit {
+    pub(super) fn new(
+        graph: &Graph,
+        tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+        mut slots: Vec<Slot>,
+    ) -> Self {
+        // Only what the user can ask for is kept on.
+        for (slot, vertex) in slots.iter_mut().zip(graph.vertices()) {
+            if !vertex.operator.is_output() {
+                *slot = None;
+            }
+        }
+        Self {
+            graph: graph.clone(),
+            tables,
+            slots,
+        }
+    }
+
+    /// The tables that change, in the order of the plan.
+    pub fn tables(&self) -> impl Iterator<Item = TableWrites<'_>> {
+        self.tables
+            .iter()
+            .filter(|(_, delta)| delta.len() > 0)
+            .map(|(table, delta)| TableWrites {
+                graph: &self.graph,
+                table: *table,
+                delta: delta.as_ref(),
+            })
+    }
+
+    pub(crate) fn into_changes(self) -> Changes {
+        let tables = self
+            .tables
+            .into_iter()
+            .map(|(table, delta)| (table, Lazy::new(delta)))
+            .collect();
+        Changes {
+            graph: self.graph,
+            tables,
+            slots: self.slots,
+        }
+    }
+}
+
+impl TableWrites<'_> {
+    /// The table.
+    pub fn table(&self) -> TableId {
+        self.table
+    }
+
+    /// Its names and columns.
+    pub fn schema(&self) -> &TableSchema {
+        self.graph.table(self.table).schema()
+    }
+
+    /// The number of rows that change.
+    pub fn rows(&self) -> usize {
+        self.delta.len()
+    }
+
+    /// Hands each row to `write`, in the ascending order of the primary index.
+    ///
+    /// # Errors
+    ///
+    /// The first that `write` returns; or a row that can't be encoded, as an [`E`](From).
+    pub fn for_each<E: From<TickError>>(
+        &self,
+        mut write: impl FnMut(Write<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        let encoded = self.delta.writes(&mut |row| match write(row) {
+            Ok(()) => Visit::Continue,
+            Err(error) => {
+                failed = Some(error);
+                Visit::Stop
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        encoded.map_err(|error| {
+            let kind = crate::error::TickErrorKind::Encode(error);
+            TickError::new(self.graph.name(), &self.schema().vertex, kind).into()
+        })
+    }
+}
+
+/// What an iteration changed: the delta of each output and view.
+pub struct Changes {
+    graph: Graph,
+    tables: BTreeMap<TableId, Lazy>,
+    slots: Vec<Slot>,
+}
+
+/// The delta of a table, as a Z-set once somebody asks.
+struct Lazy {
+    delta: Box<dyn ErasedDelta>,
+    zset: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Lazy {
+    fn new(delta: Box<dyn ErasedDelta>) -> Self {
+        Self {
+            delta,
+            zset: OnceLock::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes")
+            .field("graph", &self.graph.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Changes {
+    /// The delta of an output or a view.
+    ///
+    /// # Errors
+    ///
+    /// The handle belongs to another graph.
+    pub fn get<S: Sink<Row: Row>>(&self, sink: S) -> Result<ZSet<S::Row>, HandleError> {
+        let vertex = self.graph.vertex_of(&sink)?;
+        if let Some(table) = vertex.tables.first() {
+            let Some(lazy) = self.tables.get(table) else {
+                return Ok(ZSet::new());
+            };
+            let zset = lazy.zset.get_or_init(|| lazy.delta.to_zset());
+            return Ok(zset
+                .downcast_ref::<ZSet<S::Row>>()
+                .expect("a view has its row type")
+                .clone());
+        }
+        let position = self.graph.plan().positions[vertex.id.0].expect("the vertex is in the plan");
+        let slot = self.slots[position].as_ref();
+        Ok(slot.map_or_else(ZSet::new, |slot| {
+            let output: &OutputDelta<S::Row> =
+                slot.downcast_ref().expect("an output has its row type");
+            output.0.clone()
+        }))
+    }
+
+    /// The number of rows that were written, over all tables.
+    pub fn rows_written(&self) -> usize {
+        self.tables.values().map(|lazy| lazy.delta.len()).sum()
+    }
+}

@@ -1,0 +1,300 @@
+//! [`Index`]: a named key of a row. It owns the closure that computes the key and the names of its columns; it never
+//! stores a row.
+
+use std::any::TypeId;
+use std::cmp::Reverse;
+use std::fmt;
+use std::sync::Arc;
+
+use deltaview_zset::{Keyed, Pair};
+
+use crate::table::{Column, IndexSchema};
+use crate::{IndexKey, KeyColumn};
+
+/// A key computed from a row, with a name: what joins meet on, groups are made by, and views are ordered by.
+///
+/// `#[derive(Indexable)]` makes one for each `#[index]`: `Product::by_name()`. By hand:
+///
+/// ```
+/// use deltaview_schema::Index;
+/// use deltaview_zset::Pair;
+///
+/// let by_word = Index::new("word", |word: &String| word.clone());
+/// // Lifted to the left of a pair, as a join makes them:
+/// let by_left = by_word.on_left::<u32>();
+/// assert_eq!(by_left.key(&Pair::new("delta".to_string(), 7)), "delta");
+/// assert_eq!(by_left.name(), "left_word");
+/// ```
+///
+/// The closure must be a pure function: equal rows always have equal keys.
+pub struct Index<T, K> {
+    name: String,
+    fields: Vec<String>,
+    key: Arc<dyn Fn(&T) -> K + Send + Sync>,
+    identity: IndexIdentity,
+}
+
+/// Tells whether two indexes are the same key of the same type: made by the same closure expression, lifted the same
+/// way. Two closures that capture values are the same only when they are clones of one another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexIdentity {
+    name: String,
+    fields: Vec<String>,
+    path: Vec<TypeId>,
+    instance: Option<usize>,
+}
+
+impl<T, K> Clone for Index<T, K> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            fields: self.fields.clone(),
+            key: Arc::clone(&self.key),
+            identity: self.identity.clone(),
+        }
+    }
+}
+
+impl<T, K> fmt::Debug for Index<T, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Index")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: 'static, K: IndexKey> Index<T, K> {
+    /// An index by hand: a name, and the closure that computes the key.
+    ///
+    /// The name becomes part of table and column names: `ixd__<name>__key`, or `ixd__<name>__key_0`, `…_1` for a
+    /// tuple. Name the columns yourself with [`Self::with_columns`].
+    pub fn new<F>(name: impl Into<String>, key: F) -> Self
+    where
+        F: Fn(&T) -> K + Send + Sync + 'static,
+    {
+        Self::declared(name, ["key"], key)
+    }
+
+    /// An index with names for its columns: one for the whole key, or one for each part of a tuple. The derive calls
+    /// this.
+    pub fn declared<F, N>(
+        name: impl Into<String>,
+        fields: impl IntoIterator<Item = N>,
+        key: F,
+    ) -> Self
+    where
+        F: Fn(&T) -> K + Send + Sync + 'static,
+        N: Into<String>,
+    {
+        let name = name.into();
+        let key: Arc<dyn Fn(&T) -> K + Send + Sync> = Arc::new(key);
+        // A closure that captures nothing is told by its type alone; any other also by its address.
+        let instance = (size_of::<F>() > 0).then(|| Arc::as_ptr(&key).cast::<()>().addr());
+        let fields: Vec<String> = fields.into_iter().map(Into::into).collect();
+        let path = vec![TypeId::of::<F>()];
+        let identity = IndexIdentity {
+            name: name.clone(),
+            fields: fields.clone(),
+            path,
+            instance,
+        };
+        Self {
+            name,
+            fields,
+            key,
+            identity,
+        }
+    }
+
+    /// Names the columns: one name for the whole key, or one for each part of a tuple key.
+    ///
+    /// ```
+    /// use deltaview_schema::Index;
+    ///
+    /// let index = Index::new("day", |&(user, day): &(u32, u16)| (day, user)).with_columns(["day", "user"]);
+    /// let names: Vec<String> = index.schema().columns.iter().map(|c| c.sql_name("day")).collect();
+    /// assert_eq!(names, ["ixd__day__day", "ixd__day__user"]);
+    /// ```
+    #[must_use]
+    pub fn with_columns<N: Into<String>>(mut self, fields: impl IntoIterator<Item = N>) -> Self {
+        self.fields = fields.into_iter().map(Into::into).collect();
+        self.identity.fields.clone_from(&self.fields);
+        self
+    }
+
+    /// The name of the index.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key of a row.
+    pub fn key(&self, row: &T) -> K {
+        (self.key)(row)
+    }
+
+    /// Tells whether two indexes are the same.
+    pub fn identity(&self) -> &IndexIdentity {
+        &self.identity
+    }
+
+    /// The index as data: its name and its columns.
+    pub fn schema(&self) -> IndexSchema {
+        let columns = K::columns()
+            .into_iter()
+            .map(|column| self.column(column))
+            .collect();
+        IndexSchema {
+            name: self.name.clone(),
+            columns,
+        }
+    }
+
+    fn column(&self, column: KeyColumn) -> Column {
+        let KeyColumn {
+            column_type,
+            nullable,
+            descending,
+            path,
+        } = column;
+        let (field, rest) = match (self.fields.as_slice(), path.split_first()) {
+            ([one], _) => (one.clone(), path.as_slice()),
+            (many, Some((first, rest))) => (
+                many.get(*first)
+                    .cloned()
+                    .unwrap_or_else(|| format!("key_{first}")),
+                rest,
+            ),
+            (many, None) => (
+                many.first().cloned().unwrap_or_else(|| "key".to_string()),
+                &[][..],
+            ),
+        };
+        let name = rest
+            .iter()
+            .fold(field, |name, part| format!("{name}_{part}"));
+        Column {
+            name,
+            column_type,
+            nullable,
+            descending,
+        }
+    }
+
+    /// The same index in descending order.
+    #[must_use]
+    pub fn reverse(self) -> Index<T, Reverse<K>> {
+        let name = format!("{}_desc", self.name);
+        self.lift::<T, Reverse<K>, Descending>(name, |index, row| Reverse(index.key(row)))
+    }
+
+    /// The same index of the left side of a pair; its name gets the prefix `left_`.
+    #[must_use]
+    pub fn on_left<R: 'static>(self) -> Index<Pair<T, R>, K> {
+        let name = format!("left_{}", self.name);
+        self.lift::<Pair<T, R>, K, OnLeft>(name, |index, pair| index.key(&pair.left))
+    }
+
+    /// The same index of the right side of a pair; its name gets the prefix `right_`.
+    #[must_use]
+    pub fn on_right<L: 'static>(self) -> Index<Pair<L, T>, K> {
+        let name = format!("right_{}", self.name);
+        self.lift::<Pair<L, T>, K, OnRight>(name, |index, pair| index.key(&pair.right))
+    }
+
+    /// The same index of the key of a group; its name gets the prefix `key_`.
+    #[must_use]
+    pub fn on_key<V: 'static>(self) -> Index<Keyed<T, V>, K> {
+        let name = format!("key_{}", self.name);
+        self.lift::<Keyed<T, V>, K, OnKey>(name, |index, group| index.key(&group.key))
+    }
+
+    /// The same index of the value of a group; its name gets the prefix `value_`.
+    #[must_use]
+    pub fn on_value<G: 'static>(self) -> Index<Keyed<G, T>, K> {
+        let name = format!("value_{}", self.name);
+        self.lift::<Keyed<G, T>, K, OnValue>(name, |index, group| index.key(&group.value))
+    }
+
+    /// A new index that goes through this one; `Via` names the way, so that equal lifts are the same index.
+    fn lift<U: 'static, K2: IndexKey, Via: 'static>(
+        self,
+        name: String,
+        key: impl Fn(&Self, &U) -> K2 + Send + Sync + 'static,
+    ) -> Index<U, K2> {
+        let mut identity = self.identity.clone();
+        identity.name.clone_from(&name);
+        identity.path.push(TypeId::of::<Via>());
+        let fields = self.fields.clone();
+        let inner = self;
+        Index {
+            name,
+            fields,
+            key: Arc::new(move |row: &U| key(&inner, row)),
+            identity,
+        }
+    }
+}
+
+struct Descending;
+struct OnLeft;
+struct OnRight;
+struct OnKey;
+struct OnValue;
+
+impl<T: 'static> Index<T, ()> {
+    /// The index without a key: all rows are under one key, and are told apart by their identity alone.
+    pub fn unkeyed() -> Self {
+        Self::declared("row", ["key"], |_: &T| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_first() -> Index<(u32, String), u32> {
+        Index::new("first", |row: &(u32, String)| row.0)
+    }
+
+    #[test]
+    fn the_same_expression_is_the_same_index() {
+        assert_eq!(by_first().identity(), by_first().identity());
+        assert_eq!(
+            by_first().on_left::<u8>().identity(),
+            by_first().on_left::<u8>().identity()
+        );
+    }
+
+    #[test]
+    fn another_closure_another_lift_or_another_capture_is_another_index() {
+        let other = Index::new("first", |row: &(u32, String)| row.0 + 1);
+        assert_ne!(by_first().identity(), other.identity());
+        let pair_left = by_first().on_left::<(u32, String)>();
+        let pair_right = by_first().on_right::<(u32, String)>();
+        assert_ne!(pair_left.identity(), pair_right.identity());
+        let adding = |n: u32| Index::new("first", move |row: &(u32, String)| row.0 + n);
+        let one = adding(1);
+        assert_ne!(one.identity(), adding(1).identity());
+        assert_eq!(one.identity(), one.clone().identity());
+    }
+
+    #[test]
+    fn columns_are_named_by_the_parts_of_the_key() {
+        let names = |schema: IndexSchema| {
+            schema
+                .columns
+                .into_iter()
+                .map(|c| c.name)
+                .collect::<Vec<_>>()
+        };
+        let nested = Index::new("x", |_: &()| (1_i64, (2_i64, Reverse(3_i64))));
+        assert_eq!(names(nested.schema()), ["key_0", "key_1_0", "key_1_1"]);
+        assert_eq!(
+            names(nested.clone().with_columns(["a", "b"]).schema()),
+            ["a", "b_0", "b_1"]
+        );
+        assert!(nested.schema().columns[2].descending);
+        assert_eq!(names(by_first().schema()), ["key"]);
+        assert!(names(Index::<u8, ()>::unkeyed().schema()).is_empty());
+    }
+}

@@ -1,1 +1,96 @@
-//! Views that keep themselves up to date, inside the database an application already has
+//! Views that keep themselves up to date, inside the database an application already has.
+//!
+//! You write a query once, as ordinary typed Rust over your own structs. deltaview compiles it to a graph, keeps the
+//! graph's state in memory or in SQLite, and on every change does only the work that the change needs. Every commit
+//! returns what changed, and any process can read the maintained views later.
+//!
+//! ```
+//! use deltaview::prelude::*;
+//!
+//! #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Indexable)]
+//! struct Product {
+//!     #[index]
+//!     name: String,
+//!     price: i64,
+//! }
+//!
+//! #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Indexable)]
+//! struct LineItem {
+//!     basket_id: u32,
+//!     #[index]
+//!     product_name: String,
+//!     qty: i64,
+//! }
+//!
+//! let (graph, (products, line_items, joined, totals)) = Graph::build("receipts", |g| {
+//!     let products = g.input::<Product>("products");
+//!     let line_items = g.input::<LineItem>("line_items");
+//!     let joined = products.join(line_items, Product::by_name(), LineItem::by_product_name());
+//!     let totals = joined
+//!         .group_by(Index::new("basket_id", |p: &Pair<Product, LineItem>| p.right.basket_id))
+//!         .sum(|p| p.left.price * p.right.qty);
+//!     (products.handle(), line_items.handle(), joined.output("joined"), totals.view("totals"))
+//! })?;
+//!
+//! let mut store = MemoryStore::new(&graph); // or SqliteStore::open("shop.db", &graph)?
+//! let changed = store
+//!     .change()
+//!     .insert(products, [Product { name: "tv".into(), price: 3 }])
+//!     .insert(line_items, [LineItem { basket_id: 1, product_name: "tv".into(), qty: 2 }])
+//!     .commit()?;
+//! for (pair, count) in changed.get(joined)? {
+//!     assert_eq!((pair.right.qty, count), (2, 1));
+//! }
+//! assert_eq!(store.view(totals).get(&1)?.map(|total| total.value), Some(6));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `sqlite`: [`SqliteStore`](https://docs.rs/deltaview-store-sqlite), with SQLite compiled in; `sqlite-system` links
+//!   the system's.
+//! - `schema-command`: a ready command that prints the tables of your graphs, for an xtask of your own.
+//! - `svg`: pictures of a graph as SVG.
+//! - `uuid`, `rust_decimal`, `chrono`, `jiff`: their types as keys.
+//!
+//! With none of them there is the memory store, and no database driver is compiled.
+
+pub use deltaview_derive::{IndexKey, Indexable};
+pub use deltaview_graph::{
+    Bounds, BuildError, Builder, Change, Edit, Graph, Grouped, HandleError, InputHandle, KeyedTableStream, Order,
+    OutputHandle, Problem, ProblemKind, Sink, Source, Stream, Table, TableHandle, TableId, TickError, TickErrorKind,
+    Vertex, VertexId, ViewHandle,
+};
+pub use deltaview_schema::{
+    ColumnType, Difference, Field, Identity, Index, IndexKey, IndexSchema, Indexable, KeyColumn, KeyValue, NotNan,
+    OrderedFloat, Row, Shape, TableSchema, codec,
+};
+pub use deltaview_store::{Committed, Error, ErrorKind, MemoryStore, Pending, Rows, Store, View, catalog};
+pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet, render_table};
+
+#[cfg(feature = "schema-command")]
+pub use deltaview_store::schema_command;
+#[cfg(feature = "sqlite-system")]
+pub use deltaview_store_sqlite as sqlite;
+#[cfg(feature = "sqlite-system")]
+pub use deltaview_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
+
+/// All that a query and its use need: `use deltaview::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Edit, Graph, Index, IndexKey, Indexable, InputHandle, Keyed, MemoryStore, OrderedFloat, OutputHandle, Pair,
+        Store, Stream, TableHandle, ViewHandle, Weight, ZSet,
+    };
+    #[cfg(feature = "sqlite-system")]
+    pub use crate::{SqliteOptions, SqliteStore};
+    pub use serde::{Deserialize, Serialize};
+    pub use std::cmp::Reverse;
+}
+
+/// What the derive macros' code refers to. Not public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use deltaview_schema::{
+        ColumnType, Index, IndexKey, IndexSchema, Indexable, KeyColumn, KeyValue, Row, Shape, probe,
+    };
+}

@@ -195,7 +195,7 @@ fn option(
     match (key.to_string().as_str(), place) {
         ("name", Place::Struct | Place::Field) => {
             twice(options.name.is_some())?;
-            options.name = Some(text(input)?);
+            options.name = Some(text(&key, input)?);
         }
         ("columns", Place::Struct) => {
             twice(options.columns.is_some())?;
@@ -209,7 +209,7 @@ fn option(
         }
         ("crate", Place::Struct | Place::Enum) => {
             twice(options.root.is_some())?;
-            options.root = Some(text(input)?.parse_with(Path::parse_mod_style)?);
+            options.root = Some(path(&key, input)?);
         }
         (_, place) => return Err(unknown_option(&key, place)),
     }
@@ -244,10 +244,29 @@ fn unknown_option(key: &Ident, place: Place) -> syn::Error {
     syn::Error::new(key.span(), message)
 }
 
-/// Reads `= "…"`.
-fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
-    input.parse::<Token![=]>()?;
-    input.parse()
+/// Reads `= "…"`, the value of an option.
+fn text(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
+    input
+        .parse::<Token![=]>()
+        .and_then(|_| input.parse())
+        .map_err(|error| {
+            syn::Error::new(
+                error.span(),
+                format!("expected a text in quotes: `{key} = \"…\"`"),
+            )
+        })
+}
+
+/// Reads `= "path"`, the value of `crate`.
+fn path(key: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
+    let text = text(key, input)?;
+    text.parse_with(Path::parse_mod_style).map_err(|_| {
+        let message = format!(
+            "`{}` is not the path of a module, like `::deltaview`",
+            text.value()
+        );
+        syn::Error::new(text.span(), message)
+    })
 }
 
 /// Reads `(a, b desc)`, and tells whether there was an error in it.

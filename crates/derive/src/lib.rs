@@ -23,6 +23,33 @@ use syn::{DeriveInput, parse_macro_input};
 
 /// Makes a struct a row of tables: implements `Indexable`, and makes a constructor for each index.
 ///
+/// ```
+/// # mod support { pub mod __private { pub use deltaview_schema::*; } }
+/// # use std::cmp::Reverse;
+/// # use deltaview_derive::Indexable;
+/// # use deltaview_schema::Index;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Indexable)]
+/// # #[index(crate = "crate::support")]
+/// #[index(name = "by_basket_and_qty", columns(basket_id, qty desc))]
+/// struct LineItem {
+///     basket_id: u32,
+///     #[index]
+///     product_name: String,
+///     qty: i64,
+/// }
+///
+/// # fn main() {
+/// let by_name: Index<LineItem, String> = LineItem::by_product_name();
+/// let by_basket_and_qty: Index<LineItem, (u32, Reverse<i64>)> = LineItem::by_basket_and_qty();
+///
+/// let row = LineItem { basket_id: 1, product_name: "radio".to_string(), qty: 4 };
+/// assert_eq!(by_name.key(&row), "radio");
+/// assert_eq!(by_basket_and_qty.key(&row), (1, Reverse(4)));
+/// assert_eq!(by_basket_and_qty.name(), "basket_and_qty");
+/// # }
+/// ```
+///
 /// | attribute | where | what it makes |
 /// | --- | --- | --- |
 /// | `#[index]` | field `name` | `Self::by_name() -> Index<Self, FieldType>` |
@@ -60,6 +87,23 @@ pub fn derive_indexable(input: TokenStream) -> TokenStream {
 /// The order is that of `#[derive(Ord)]`, which the enum must derive as well: the order of declaration, or of the
 /// discriminants where any is written (`Low = -1`). In SQL the key is an integer: the variant's position, or its
 /// discriminant. `#[index(crate = "path")]` is as for `Indexable`.
+///
+/// ```
+/// # mod support { pub mod __private { pub use deltaview_schema::*; } }
+/// # use deltaview_derive::IndexKey;
+/// # use deltaview_schema::Index;
+/// #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IndexKey)]
+/// # #[index(crate = "crate::support")]
+/// enum Status {
+///     Open,
+///     Paid,
+/// }
+///
+/// # fn main() {
+/// let by_status = Index::new("status", |row: &(Status, u8)| row.0.clone());
+/// assert!(by_status.key(&(Status::Open, 2)) < by_status.key(&(Status::Paid, 1)));
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -20,6 +20,8 @@ enum Last {
     Tight,
     /// A name or a literal.
     Word,
+    /// A lifetime: what it belongs to keeps away from it.
+    Lifetime,
     /// A closing angle bracket: words keep away from it.
     Angle,
     /// What always has a space after it, if anything comes after it.
@@ -47,18 +49,14 @@ impl Spelling {
                         self.put("->", Last::Spaced);
                     }
                     '\'' => {
-                        if matches!(self.last, Last::Word | Last::Spaced) {
-                            self.space();
+                        self.word("'");
+                        if let Some(name) = tokens.next() {
+                            self.put(&name.to_string(), Last::Lifetime);
                         }
-                        self.put("'", Last::Tight);
                     }
-                    '+' => {
+                    '+' | '=' => {
                         self.space();
-                        self.put("+", Last::Spaced);
-                    }
-                    '=' => {
-                        self.space();
-                        self.put("=", Last::Spaced);
+                        self.put(&punct.to_string(), Last::Spaced);
                     }
                     mark => self.mark(mark),
                 },
@@ -99,9 +97,9 @@ impl Spelling {
         self.put(mark.encode_utf8(&mut [0; 4]), last);
     }
 
-    /// Writes the space that what was written last asks for.
+    /// Writes the space that is due after what was written last.
     fn due(&mut self) {
-        if self.last == Last::Spaced {
+        if matches!(self.last, Last::Lifetime | Last::Spaced) {
             self.space();
         }
     }

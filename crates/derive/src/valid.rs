@@ -240,6 +240,16 @@ impl Indexes<'_, '_> {
             self.errors
                 .at_span(span, "this index has no name: add `name = \"…\"`");
         }
+        let what = match &columns {
+            Some((columns, _)) if !columns.is_empty() => {
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|column| spelled(&column.member))
+                    .collect();
+                format!("the one with `columns({})`", columns.join(", "))
+            }
+            _ => "another on the struct".to_string(),
+        };
         let columns = columns.map(|(columns, span)| self.columns(&columns, span, &mut broken));
         let Some(written) = name else { return };
         let value = written.value();
@@ -247,7 +257,7 @@ impl Indexes<'_, '_> {
         let Some(constructor) = self.constructor(&name, &value, written.span()) else {
             return;
         };
-        if !self.take(&name, written.span(), "one on the struct".to_string()) {
+        if !self.take(&name, written.span(), what) {
             return;
         }
         let columns = columns.filter(|_| !broken).unwrap_or_default();

@@ -102,7 +102,8 @@ pub struct TickError {
 }
 
 impl TickError {
-    pub(crate) fn new(graph: &str, vertex: &str, kind: impl Into<TickErrorKind>) -> Self {
+    /// An error of a vertex of a graph. For stores, which find rows that don't decode.
+    pub fn new(graph: &str, vertex: &str, kind: impl Into<TickErrorKind>) -> Self {
         Self {
             graph: graph.to_string(),
             vertex: vertex.to_string(),

@@ -1,1 +1,60 @@
-//! The SQLite store of deltaview
+//! The SQLite store: a graph's state as tables of a SQLite file, which may be the application's own.
+//!
+//! It drives the tick of [`deltaview_graph`] over [`rusqlite`]: keys are looked up by prepared statements, and a commit
+//! is one transaction. It never computes anything of the graph itself, and knows no other database.
+//!
+//! ```
+//! use deltaview_graph::{Edit, Graph};
+//! use deltaview_schema::Index;
+//! use deltaview_store::Store;
+//! use deltaview_store_sqlite::SqliteStore;
+//!
+//! let (graph, (words, lengths)) = Graph::build("words", |g| {
+//!     let words = g.input::<String>("words");
+//!     let by_length = Index::new("length", |word: &String| word.len() as i64);
+//!     (words.handle(), words.group_by(by_length).count().view("lengths"))
+//! })?;
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("words.db");
+//!
+//! let mut store = SqliteStore::open(&path, &graph)?;
+//! store.change().insert(words, ["one".to_string(), "two".to_string()]).commit()?;
+//!
+//! // Another process, while this one goes on writing:
+//! let reader = SqliteStore::open_read_only(&path, &graph)?;
+//! assert_eq!(reader.view(lengths).get(&3)?.map(|group| group.value), Some(2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Tables
+//!
+//! | table | what it has |
+//! | --- | --- |
+//! | `<graph>__<vertex>__<role>` | the state of a vertex: the columns of its index, `identity`, `data`, `c` |
+//! | `deltaview_catalog` | what each of those tables is, with its shape and the format's version |
+//! | `deltaview_last_update` | the time up to which each table is written |
+//! | `deltaview_clock` | the last time that was given out, by graph |
+//!
+//! A state table is clustered by its index columns and the row's identity. `data` is the row in CBOR, and NULL where
+//! `identity` is the row itself (below 16 bytes); `c` is the weight. A table with one row a key has neither `identity`
+//! nor `c`. Index columns can be queried by name, `ixd__<index>__<field>`, and `None` is NULL in them.
+//!
+//! A key of a WITHOUT ROWID table can't be NULL. So a column that can hold `None` is stored as `ixk__<index>__<field>`,
+//! which has a value of a lesser type in the place of NULL (−∞ before integers, 0 before text and bytes), and
+//! `ixd__…` is a generated column beside it that takes no space.
+
+mod catalog;
+mod ddl;
+mod engine;
+mod error;
+mod options;
+mod scan;
+mod statements;
+mod store;
+mod values;
+
+pub use ddl::{SqliteDialect, schema_sql};
+pub use options::{SqliteOptions, Synchronous};
+pub use store::SqliteStore;
+
+pub use rusqlite;

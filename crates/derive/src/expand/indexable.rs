@@ -186,10 +186,10 @@ pub(crate) fn checks(record: &Record<'_>) -> Option<TokenStream> {
     let key = (!record.indexes.is_empty()).then(|| quote!(fn key<K: #private::IndexKey>() {}));
     let row = quote_spanned!(ident.span()=> row::<#ident>(););
     Some(quote! {
-        #key
-        fn row<R: #private::Row>() {}
         #[allow(dead_code)]
         fn checks() {
+            #key
+            fn row<R: #private::Row>() {}
             #(#keys)*
             #row
         }
@@ -207,7 +207,7 @@ fn stand_in(record: &Record<'_>) -> Option<TokenStream> {
     let ident = record.ident;
     Some(quote! {
         #[allow(dead_code)]
-        trait NotAKey: Sized {
+        trait __NotAKey: Sized {
             fn declared<N, C, F>(_: N, _: C, _: F) -> Self {
                 ::core::unreachable!()
             }
@@ -215,6 +215,6 @@ fn stand_in(record: &Record<'_>) -> Option<TokenStream> {
                 ::core::unreachable!()
             }
         }
-        impl<K> NotAKey for #private::Index<#ident, K> {}
+        impl<K> __NotAKey for #private::Index<#ident, K> {}
     })
 }

@@ -1,4 +1,4 @@
-//  is for structs.
+// `Indexable` is for structs.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -4,9 +4,8 @@
 mod support;
 
 use deltaview_derive::Indexable;
-use serde::{Deserialize, Serialize};
-
 use deltaview_schema::Index;
+use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Indexable)]
 #[index(crate = "crate::support")]

@@ -1,4 +1,4 @@
-// A struct, and an enum without , are no keys.
+// An enum without `IndexKey` is no key: reported at the field, once.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,7 +6,6 @@ mod support;
 use deltaview_derive::Indexable;
 use serde::{Deserialize, Serialize};
 
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Indexable)]
 #[index(crate = "crate::support")]
 #[index(name = "name_and_price", columns(name, price desc))]

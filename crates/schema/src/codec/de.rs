@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Visitor};
 use super::access::{Elements, Entries, Variant};
 use super::error::{CodecError, CodecErrorKind};
 use super::ser::one_spelling;
-use super::{MAX_DEPTH, NULL, WRAPPED_NULL, header_bytes};
+use super::{MAX_DEPTH, NULL, WRAPPED_NULL, from_short_header, header_bytes};
 
 type Result<T> = std::result::Result<T, CodecError>;
 
@@ -102,6 +102,16 @@ impl<'de> RowDeserializer<'de> {
 
     /// Reads the next header, if it is one that the serializer writes, spelled as it spells it.
     fn item(&mut self) -> Result<Item> {
+        if let Some(header) = self.rest().first().copied().and_then(from_short_header) {
+            let start = self.at;
+            self.at += 1;
+            return Ok(Item { header, start });
+        }
+        self.long_item()
+    }
+
+    /// Reads a header of several bytes, or one to refuse.
+    fn long_item(&mut self) -> Result<Item> {
         let mut decoder = Decoder::from(self.rest());
         let header = decoder.pull().map_err(|error| match error {
             HeaderError::Io(_) => self.fault(
@@ -128,19 +138,16 @@ impl<'de> RowDeserializer<'de> {
             }
             _ => {}
         }
-        // A header of one byte has one spelling.
-        if length > 1 {
-            let spelled = match header {
-                Header::Float(v) => Header::Float(one_spelling(v)),
-                other => other,
-            };
-            let (canonical, canonical_length) = header_bytes(spelled);
-            if self.rest()[..length] != canonical[..canonical_length] {
-                return Err(self.fault(
-                    CodecErrorKind::NotCanonical,
-                    "found a number or length that is not in its one canonical spelling",
-                ));
-            }
+        let spelled = match header {
+            Header::Float(v) => Header::Float(one_spelling(v)),
+            other => other,
+        };
+        let (canonical, canonical_length) = header_bytes(spelled);
+        if self.rest()[..length] != canonical[..canonical_length] {
+            return Err(self.fault(
+                CodecErrorKind::NotCanonical,
+                "found a number or length that is not in its one canonical spelling",
+            ));
         }
         let start = self.at;
         self.at += length;
@@ -375,7 +382,7 @@ impl<'de> Deserializer<'de> for &mut RowDeserializer<'de> {
         let Header::Float(wide) = item.header else {
             return Err(item.mismatch("a float"));
         };
-        // The one loss allowed is none: a wider float in an f32's place is another type's.
+        // A float that an f32 doesn't hold exactly was not written by one.
         let narrow = wide as f32;
         if wide.is_nan() || f64::from(narrow) == wide {
             visitor.visit_f32(narrow)

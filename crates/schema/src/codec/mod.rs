@@ -71,7 +71,7 @@ mod tests;
 
 pub use error::{CodecError, CodecErrorKind};
 
-use ciborium_ll::{Encoder, Header};
+use ciborium_ll::{Encoder, Header, simple};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -159,4 +159,39 @@ fn header_bytes(header: Header) -> ([u8; 9], usize) {
         .expect("a CBOR header is at most nine bytes");
     let length = 9 - rest.len();
     (bytes, length)
+}
+
+/// The one byte of a header with a small argument. Most are, and need no general encoder.
+fn short_header(header: Header) -> Option<u8> {
+    let (major, argument) = match header {
+        Header::Positive(v) => (0, v),
+        Header::Negative(v) => (1, v),
+        Header::Bytes(Some(length)) => (2, length as u64),
+        Header::Text(Some(length)) => (3, length as u64),
+        Header::Array(Some(length)) => (4, length as u64),
+        Header::Map(Some(length)) => (5, length as u64),
+        Header::Simple(v) => (7, v.into()),
+        _ => return None,
+    };
+    match argument {
+        0..=23 => Some(major << 5 | argument as u8),
+        _ => None,
+    }
+}
+
+/// The header that one byte is, unless more bytes belong to it or it is none of a row's.
+fn from_short_header(byte: u8) -> Option<Header> {
+    let argument = byte & 0x1f;
+    let length = Some(usize::from(argument));
+    Some(match (byte >> 5, argument) {
+        (_, 24..) => return None,
+        (0, v) => Header::Positive(v.into()),
+        (1, v) => Header::Negative(v.into()),
+        (2, _) => Header::Bytes(length),
+        (3, _) => Header::Text(length),
+        (4, _) => Header::Array(length),
+        (5, _) => Header::Map(length),
+        (7, v @ (simple::FALSE | simple::TRUE | simple::NULL)) => Header::Simple(v),
+        _ => return None,
+    })
 }

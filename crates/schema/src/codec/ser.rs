@@ -7,7 +7,7 @@ use ciborium_ll::{Header, simple, tag};
 use serde::ser::{self, Serialize, Serializer};
 
 use super::error::{CodecError, CodecErrorKind};
-use super::{MAX_DEPTH, NULL, WRAPPED_NULL, header_bytes};
+use super::{MAX_DEPTH, NULL, WRAPPED_NULL, header_bytes, short_header};
 
 type Result<T = ()> = std::result::Result<T, CodecError>;
 
@@ -23,6 +23,10 @@ impl<'out> RowSerializer<'out> {
     }
 
     fn push(&mut self, header: Header) {
+        if let Some(byte) = short_header(header) {
+            self.out.push(byte);
+            return;
+        }
         let (bytes, length) = header_bytes(header);
         self.out.extend_from_slice(&bytes[..length]);
     }

@@ -12,7 +12,7 @@
 //! | `Duration`, `SystemTime` | 12: nanoseconds (since 1970 for a time), as an integer of 96 bits with sign |
 //! | `Ipv4Addr`, `Ipv6Addr` | 4 or 16: its octets |
 //! | `IpAddr` | 5 or 17: `04` or `06`, then its octets |
-//! | an enum by `#[derive(IndexKey)]` | the position of the variant, as the derive says |
+//! | an enum by `#[derive(IndexKey)]` | 8: the variant's position, from 0, or its discriminant where the enum writes them, as an `i64` |
 //! | `uuid::Uuid` | 16: its bytes |
 //! | `rust_decimal::Decimal` | 28: its floor as an `i128`; the rest in units of 10⁻²⁸, as an integer of 96 bits without sign |
 //! | `chrono::NaiveDate`, `jiff::civil::Date` | 8: year × 10 000 + month × 100 + day, as an `i64` |

@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{IndexKey, KeyValue};
+use super::IndexKey;
+#[cfg(any(feature = "chrono", feature = "jiff"))]
+use super::KeyValue;
 use crate::{NotNan, OrderedFloat, codec};
 
 /// The encoding in hexadecimal.
@@ -152,6 +154,49 @@ fn jiffs_dates_and_times_are_encoded_so() {
         hex(SignedDuration::from_nanos(-1)),
         "7fffffffffffffffffffffff"
     );
+}
+
+/// Checks that the column grows with each of the days, which follow one another.
+#[cfg(any(feature = "chrono", feature = "jiff"))]
+fn assert_days_ascend<K: IndexKey>(days: impl Iterator<Item = K>) {
+    let mut before = i64::MIN;
+    for day in days {
+        let KeyValue::Int(now) = column(&day) else {
+            panic!("{day:?} is no integer");
+        };
+        assert!(before < now, "{day:?}: {now} is not above {before}");
+        before = now;
+    }
+    assert_ne!(before, i64::MIN, "there are days");
+}
+
+#[cfg(feature = "chrono")]
+#[test]
+fn chronos_days_ascend_from_year_to_year_before_0_too() {
+    use chrono::{Datelike, NaiveDate};
+    let year = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
+    for first in [
+        NaiveDate::MIN,
+        year(-3),
+        year(1999),
+        year(NaiveDate::MAX.year() - 2),
+    ] {
+        assert_days_ascend(first.iter_days().take(6 * 366));
+    }
+}
+
+#[cfg(feature = "jiff")]
+#[test]
+fn jiffs_days_ascend_from_year_to_year_before_0_too() {
+    use jiff::{ToSpan, civil};
+    for first in [
+        civil::Date::MIN,
+        civil::date(-3, 1, 1),
+        civil::date(1999, 1, 1),
+        civil::date(9997, 1, 1),
+    ] {
+        assert_days_ascend(first.series(1.day()).take(6 * 366));
+    }
 }
 
 /// Whether two keys that are equal are also equal as rows.

@@ -335,3 +335,33 @@ fn a_struct_variant_that_serde_reads_by_name_only_is_a_typed_error() {
     let bytes = encode(&Beside::Named { x: 1 }).unwrap();
     assert_eq!(refused::<Beside>(&bytes).0, CodecErrorKind::Mismatch);
 }
+
+#[test]
+fn short_headers_are_those_of_the_general_encoder() {
+    use crate::codec::{from_short_header, header_bytes, short_header};
+    use ciborium_ll::Header;
+
+    for v in 0..300_usize {
+        let (number, length) = (v as u64, Some(v));
+        for header in [
+            Header::Positive(number),
+            Header::Negative(number),
+            Header::Bytes(length),
+            Header::Text(length),
+            Header::Array(length),
+            Header::Map(length),
+            Header::Tag(number),
+            Header::Simple(v as u8),
+            Header::Float(v as f64),
+        ] {
+            let (bytes, count) = header_bytes(header);
+            if let Some(byte) = short_header(header) {
+                assert_eq!([byte], bytes[..count]);
+            }
+            // A header of one byte is read back as itself; the start of a longer one is not taken.
+            if let Some(read) = from_short_header(bytes[0]) {
+                assert_eq!((read, count), (header, 1));
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The tables as SQLite writes them.
+
+use std::fmt::Write;
+
+use deltaview_graph::Graph;
+use deltaview_schema::{Column, IndexSchema, TableSchema};
+
+use crate::statements::{COUNT, DATA, IDENTITY, key_columns, quote, stored_name};
+use crate::values::storage;
+
+/// The tables that every store has, whatever its graph.
+pub(crate) const CATALOG: &str = "\
+CREATE TABLE IF NOT EXISTS \"deltaview_catalog\" (
+  \"graph\" TEXT NOT NULL,
+  \"vertex\" TEXT NOT NULL,
+  \"role\" TEXT NOT NULL,
+  \"table_name\" TEXT NOT NULL UNIQUE,
+  \"fingerprint\" TEXT NOT NULL,
+  \"description\" TEXT NOT NULL,
+  \"format_version\" INTEGER NOT NULL,
+  PRIMARY KEY (\"graph\", \"vertex\", \"role\")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS \"deltaview_last_update\" (
+  \"graph\" TEXT NOT NULL,
+  \"table_name\" TEXT NOT NULL,
+  \"t\" INTEGER NOT NULL,
+  PRIMARY KEY (\"graph\", \"table_name\")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS \"deltaview_clock\" (
+  \"graph\" TEXT NOT NULL PRIMARY KEY,
+  \"t\" INTEGER NOT NULL,
+  \"format_version\" INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// The statements that create a graph's tables, and the catalog's.
+///
+/// ```
+/// use deltaview_graph::Graph;
+///
+/// let (graph, _) = Graph::build("words", |g| g.input::<String>("words").view("words_seen"))?;
+/// let sql = deltaview_store_sqlite::schema_sql(&graph);
+/// assert!(sql.contains("CREATE TABLE \"words__words_seen__view\""));
+/// # Ok::<(), deltaview_graph::BuildError>(())
+/// ```
+pub fn schema_sql(graph: &Graph) -> String {
+    let mut sql = CATALOG.to_string();
+    for table in graph.tables() {
+        sql.push_str(&table_sql(table.schema()));
+    }
+    sql
+}
+
+/// The statements that create one table and its indexes.
+pub(crate) fn table_sql(schema: &TableSchema) -> String {
+    let table = schema.name(None);
+    let mut lines: Vec<String> = Vec::new();
+    let primary = schema.primary.columns.iter().map(|column| (&schema.primary, column));
+    let secondary = schema.secondary.iter().flat_map(|index| index.columns.iter().map(move |column| (index, column)));
+    for (index, column) in primary {
+        push_column(index, column, &mut lines);
+    }
+    if has_identity(schema) {
+        lines.push(format!("{} BLOB NOT NULL", quote(IDENTITY)));
+    }
+    lines.push(format!("{} BLOB{}", quote(DATA), if schema.unique { " NOT NULL" } else { "" }));
+    if !schema.unique {
+        lines.push(format!("{} INTEGER NOT NULL", quote(COUNT)));
+    }
+    for (index, column) in secondary {
+        push_column(index, column, &mut lines);
+    }
+    lines.push(format!("PRIMARY KEY ({})", key_columns(schema).definition()));
+    let mut sql = format!("CREATE TABLE {} (\n  {}\n) STRICT, WITHOUT ROWID;\n", quote(&table), lines.join(",\n  "));
+    for (position, index) in schema.secondary.iter().enumerate() {
+        let name = format!("{table}__ix__{}", index.name);
+        let columns = crate::statements::index_columns(schema, position + 1).definition();
+        writeln!(sql, "CREATE INDEX {} ON {} ({columns});", quote(&name), quote(&table))
+            .expect("writing to a string succeeds");
+    }
+    sql
+}
+
+/// Whether the table's key ends in the row's identity. A table with one row in all has it too, always empty: a
+/// primary key needs a column.
+pub(crate) fn has_identity(schema: &TableSchema) -> bool {
+    !schema.unique || schema.primary.columns.is_empty()
+}
+
+fn push_column(index: &IndexSchema, column: &Column, lines: &mut Vec<String>) {
+    let storage = storage(column.column_type);
+    let stored = quote(&stored_name(index, column));
+    if column.nullable {
+        lines.push(format!("{stored} ANY NOT NULL"));
+        lines.push(format!(
+            "{} {} GENERATED ALWAYS AS (CASE typeof({stored}) WHEN '{}' THEN {stored} END) VIRTUAL",
+            quote(&column.sql_name(&index.name)),
+            storage.sql(),
+            storage.type_of(),
+        ));
+    } else {
+        lines.push(format!("{stored} {} NOT NULL", storage.sql()));
+    }
+}
+
+/// SQLite, as the `schema` command knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SqliteDialect;
+
+impl deltaview_store::catalog::Dialect for SqliteDialect {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn schema_sql(&self, graph: &Graph) -> String {
+        schema_sql(graph)
+    }
+}

@@ -1,0 +1,266 @@
+//! Drives a tick over a SQLite connection that is inside a transaction: looks keys up, writes the commit. It begins and
+//! ends no transaction.
+
+use std::collections::BTreeMap;
+
+use deltaview_graph::{
+    Change, Commit, Fetch, FetchKeys, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet, Write,
+};
+use deltaview_schema::{KeyValue, TableSchema};
+use deltaview_store::Error;
+use deltaview_zset::{Weight, WeightOverflow};
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Connection, Row, params_from_iter};
+
+use crate::ddl::has_identity;
+use crate::error::{Context, from_sqlite, is_integer_overflow};
+use crate::statements::Statements;
+use crate::values::{Bound, bind_key, bind_secondary};
+
+/// A graph with the statements of its tables. It has no connection.
+pub(crate) struct Engine {
+    pub(crate) graph: Graph,
+    tables: BTreeMap<TableId, EngineTable>,
+}
+
+struct EngineTable {
+    schema: TableSchema,
+    name: String,
+    statements: Statements,
+}
+
+/// An iteration that is written, and waits for its transaction to commit.
+pub(crate) struct Written {
+    pub(crate) time: i64,
+    pub(crate) commit: Commit,
+}
+
+impl Engine {
+    pub(crate) fn new(graph: &Graph) -> Self {
+        let tables = graph
+            .tables()
+            .iter()
+            .map(|table| {
+                let schema = table.schema().clone();
+                let statements = Statements::of(&schema);
+                (table.id(), EngineTable { name: schema.name(None), schema, statements })
+            })
+            .collect();
+        Self { graph: graph.clone(), tables }
+    }
+
+    /// Runs a change and writes its commit, inside a transaction that holds the write lock.
+    pub(crate) fn run(
+        &self,
+        conn: &Connection,
+        state: &mut WorkingSet,
+        change: &Change,
+    ) -> Result<Written, Error> {
+        let mut step = self.graph.begin(state, change)?;
+        let commit = loop {
+            step = match step {
+                Step::Done(commit) => break commit,
+                Step::Fetch(mut fetches, tick) => {
+                    for fetch in &mut fetches {
+                        self.fetch(conn, fetch)?;
+                    }
+                    tick.resume(fetches)?
+                }
+            };
+        };
+        for writes in commit.tables() {
+            let table = &self.tables[&writes.table()];
+            let mut writer = Writer::new(conn, &self.graph, table);
+            writes.for_each(|write| writer.write(write))?;
+        }
+        let time = self.next_time(conn)?;
+        Ok(Written { time, commit })
+    }
+
+    /// The time of the last iteration.
+    pub(crate) fn time(&self, conn: &Connection) -> Result<i64, Error> {
+        conn.prepare_cached("SELECT \"t\" FROM \"deltaview_clock\" WHERE \"graph\" = ?1")
+            .and_then(|mut statement| statement.query_row([self.graph.name()], |row| row.get(0)))
+            .context(|| format!("reading the time of graph `{}`", self.graph.name()))
+    }
+
+    fn next_time(&self, conn: &Connection) -> Result<i64, Error> {
+        let doing = || format!("writing the time of graph `{}`", self.graph.name());
+        let name = self.graph.name();
+        let time: i64 = conn
+            .prepare_cached("UPDATE \"deltaview_clock\" SET \"t\" = \"t\" + 1 WHERE \"graph\" = ?1 RETURNING \"t\"")
+            .and_then(|mut statement| statement.query_row([name], |row| row.get(0)))
+            .context(doing)?;
+        conn.prepare_cached("UPDATE \"deltaview_last_update\" SET \"t\" = ?2 WHERE \"graph\" = ?1")
+            .and_then(|mut statement| statement.execute((name, time)))
+            .context(doing)?;
+        Ok(time)
+    }
+
+    /// Looks the keys of a fetch up, one prepared statement a key.
+    fn fetch(&self, conn: &Connection, fetch: &mut Fetch) -> Result<(), Error> {
+        let table = &self.tables[&fetch.table()];
+        let doing = || format!("reading table `{}`", table.name);
+        match fetch.keys() {
+            FetchKeys::All => {
+                let mut statement = conn.prepare_cached(&table.statements.fetch_all).context(doing)?;
+                let mut rows = statement.query([]).context(doing)?;
+                while let Some(row) = rows.next().context(doing)? {
+                    self.push(table, fetch, None, row)?;
+                }
+            }
+            FetchKeys::Some(keys) => {
+                let mut statement = conn.prepare_cached(&table.statements.fetch).context(doing)?;
+                for position in 0..keys {
+                    bind_fetch(&mut statement, fetch, position, &table.schema).context(doing)?;
+                    let mut rows = statement.raw_query();
+                    while let Some(row) = rows.next().context(doing)? {
+                        self.push(table, fetch, Some(position), row)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push(
+        &self,
+        table: &EngineTable,
+        fetch: &mut Fetch,
+        key: Option<usize>,
+        row: &Row<'_>,
+    ) -> Result<(), Error> {
+        let stored = StoredRow::read(row).context(|| format!("reading table `{}`", table.name))?;
+        fetch
+            .push(key, stored.identity, stored.data, stored.weight)
+            .map_err(|kind| TickError::new(self.graph.name(), &table.schema.vertex, kind).into())
+    }
+}
+
+fn bind_fetch(
+    statement: &mut CachedStatement<'_>,
+    fetch: &Fetch,
+    position: usize,
+    schema: &TableSchema,
+) -> rusqlite::Result<()> {
+    let mut key = Vec::new();
+    fetch.key(position, &mut key);
+    for (place, value) in bind_key(&key, schema).enumerate() {
+        statement.raw_bind_parameter(place + 1, value)?;
+    }
+    Ok(())
+}
+
+/// A row as it is stored: see [`row_columns`](crate::statements::row_columns).
+pub(crate) struct StoredRow<'r> {
+    pub(crate) identity: &'r [u8],
+    pub(crate) data: Option<&'r [u8]>,
+    pub(crate) weight: Weight,
+}
+
+impl<'r> StoredRow<'r> {
+    pub(crate) fn read(row: &'r Row<'_>) -> rusqlite::Result<Self> {
+        let bytes = |column: usize| -> rusqlite::Result<Option<&'r [u8]>> {
+            match row.get_ref(column)? {
+                ValueRef::Null => Ok(None),
+                value => Ok(Some(value.as_blob()?)),
+            }
+        };
+        Ok(Self { identity: bytes(0)?.unwrap_or_default(), data: bytes(1)?, weight: row.get(2)? })
+    }
+}
+
+/// Writes the rows of one table.
+struct Writer<'a> {
+    conn: &'a Connection,
+    graph: &'a Graph,
+    table: &'a EngineTable,
+}
+
+impl<'a> Writer<'a> {
+    fn new(conn: &'a Connection, graph: &'a Graph, table: &'a EngineTable) -> Self {
+        Self { conn, graph, table }
+    }
+
+    fn write(&mut self, write: Write<'_>) -> Result<(), Error> {
+        let written = match write {
+            Write::Put { key, secondary, data } => self.put(key, secondary, data),
+            Write::Delete { key } => self.delete(key, None),
+            Write::Add { key, secondary, identity, data, weight, before } => {
+                let identity = identity.as_bytes();
+                let row = NewRow { key, secondary, identity, data };
+                match before {
+                    Some(before) if before != 0 && before + weight == 0 => self.delete(key, Some(identity)),
+                    Some(before) if before != 0 => self.set(&row, before + weight),
+                    _ => self.add(&row, weight),
+                }
+            }
+            _ => unreachable!("a write of a kind that this version of the graph does not make"),
+        };
+        written.map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: rusqlite::Error) -> Error {
+        if is_integer_overflow(&error) {
+            let kind = TickErrorKind::WeightOverflow(WeightOverflow);
+            return TickError::new(self.graph.name(), &self.table.schema.vertex, kind).into();
+        }
+        from_sqlite(error, &format!("writing table `{}`", self.table.name))
+    }
+
+    fn put(&self, key: &[KeyValue<'_>], secondary: &[KeyValue<'_>], data: &[u8]) -> rusqlite::Result<()> {
+        let schema = &self.table.schema;
+        let identity = has_identity(schema).then_some(Bound(ValueRef::Blob(&[])));
+        let values = bind_key(key, schema)
+            .chain(identity)
+            .chain([Bound(ValueRef::Blob(data))])
+            .chain(bind_secondary(secondary, schema));
+        self.statement(&self.table.statements.put)?.execute(params_from_iter(values))?;
+        Ok(())
+    }
+
+    fn delete(&self, key: &[KeyValue<'_>], identity: Option<&[u8]>) -> rusqlite::Result<()> {
+        let schema = &self.table.schema;
+        let identity = identity.or_else(|| has_identity(schema).then_some(&[][..]));
+        let values = bind_key(key, schema).chain(identity.map(|bytes| Bound(ValueRef::Blob(bytes))));
+        self.statement(&self.table.statements.delete)?.execute(params_from_iter(values))?;
+        Ok(())
+    }
+
+    fn set(&self, row: &NewRow<'_>, weight: Weight) -> rusqlite::Result<()> {
+        let values = std::iter::once(Bound(ValueRef::Integer(weight)))
+            .chain(bind_key(row.key, &self.table.schema))
+            .chain([Bound(ValueRef::Blob(row.identity))]);
+        self.statement(&self.table.statements.set)?.execute(params_from_iter(values))?;
+        Ok(())
+    }
+
+    /// Adds a weight to a row that may be there or not, and deletes the row if nothing is left.
+    fn add(&self, row: &NewRow<'_>, weight: Weight) -> rusqlite::Result<()> {
+        let schema = &self.table.schema;
+        let data = row.data.map_or(ValueRef::Null, ValueRef::Blob);
+        let values = bind_key(row.key, schema)
+            .chain([
+                Bound(ValueRef::Blob(row.identity)),
+                Bound(data),
+                Bound(ValueRef::Integer(weight)),
+            ])
+            .chain(bind_secondary(row.secondary, schema));
+        let sum: Weight = self
+            .statement(&self.table.statements.add)?
+            .query_row(params_from_iter(values), |row| row.get(0))?;
+        if sum == 0 { self.delete(row.key, Some(row.identity)) } else { Ok(()) }
+    }
+
+    fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
+        self.conn.prepare_cached(sql)
+    }
+}
+
+/// A row to be written.
+struct NewRow<'a> {
+    key: &'a [KeyValue<'a>],
+    secondary: &'a [KeyValue<'a>],
+    identity: &'a [u8],
+    data: Option<&'a [u8]>,
+}

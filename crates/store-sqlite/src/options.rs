@@ -1,0 +1,104 @@
+//! How a SQLite store is opened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use deltaview_graph::Graph;
+use deltaview_store::Error;
+
+use crate::SqliteStore;
+
+/// How safe a commit is when it returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Synchronous {
+    /// A commit that returned survives a loss of power. One fsync a commit.
+    #[default]
+    Full,
+    /// A commit that returned survives a crash of the process. A loss of power may take back the last commits, the
+    /// newest first; the database stays whole. Fsyncs only when the write-ahead log is folded in.
+    Normal,
+    /// Never waits for the disk. A commit that returned survives a crash of the process; a loss of power may damage
+    /// the database beyond repair. For databases that can be made again.
+    Off,
+}
+
+/// How a SQLite store is opened: the busy time-out, how safe a commit is, the cache.
+///
+/// ```
+/// use std::time::Duration;
+/// use deltaview_graph::Graph;
+/// use deltaview_store_sqlite::{SqliteOptions, Synchronous};
+///
+/// let (graph, _) = Graph::build("words", |g| g.input::<String>("words").view("seen"))?;
+/// let folder = tempfile::tempdir()?;
+/// let store = SqliteOptions::new()
+///     .synchronous(Synchronous::Normal)
+///     .busy_timeout(Duration::from_secs(30))
+///     .open(folder.path().join("words.db"), &graph)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until a store is opened with them"]
+pub struct SqliteOptions {
+    pub(crate) synchronous: Synchronous,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) cache_kib: u32,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SqliteOptions {
+    /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB.
+    pub fn new() -> Self {
+        Self { synchronous: Synchronous::Full, busy_timeout: Duration::from_secs(5), cache_kib: 64 * 1024 }
+    }
+
+    /// How safe a commit is when it returns.
+    pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.synchronous = synchronous;
+        self
+    }
+
+    /// How long a commit waits for another connection that writes.
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// The page cache, in KiB.
+    pub fn cache_kib(mut self, kib: u32) -> Self {
+        self.cache_kib = kib;
+        self
+    }
+
+    /// As [`SqliteStore::open`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open(self, path: impl AsRef<Path>, graph: &Graph) -> Result<SqliteStore, Error> {
+        SqliteStore::open_with(path.as_ref(), graph, &self, crate::store::Access::Create)
+    }
+
+    /// As [`SqliteStore::open_existing`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_existing(self, path: impl AsRef<Path>, graph: &Graph) -> Result<SqliteStore, Error> {
+        SqliteStore::open_with(path.as_ref(), graph, &self, crate::store::Access::Existing)
+    }
+
+    /// As [`SqliteStore::open_read_only`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_read_only(self, path: impl AsRef<Path>, graph: &Graph) -> Result<SqliteStore, Error> {
+        SqliteStore::open_with(path.as_ref(), graph, &self, crate::store::Access::ReadOnly)
+    }
+}

@@ -1,0 +1,246 @@
+//! Reading a view, lazily: page by page, each page a range of the index, all within one read transaction.
+//!
+//! A key has several columns, some descending. What comes after a key is the union of ranges that each have some
+//! leading columns fixed and one bounded: after `(a, b)` come `a = a₀ AND b > b₀`, then `a > a₀`. They are read one
+//! after the other, each a plain search of the index.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ops;
+
+use deltaview_graph::{Bounds, Order, TickError, TickErrorKind};
+use deltaview_schema::{Column, Index, IndexKey, Row, TableSchema, codec};
+use deltaview_store::{Error, Rows};
+use deltaview_zset::Weight;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use crate::engine::StoredRow;
+use crate::error::Context;
+use crate::statements::{Direction, Ordered, index_columns, quote, row_columns};
+use crate::values::owned;
+
+/// So many rows are read at a time.
+const PAGE: usize = 256;
+
+/// Keeps a read transaction open while any reader of the connection needs it.
+pub(crate) struct ReadTransaction<'c> {
+    conn: &'c Connection,
+    readers: &'c Cell<usize>,
+}
+
+impl<'c> ReadTransaction<'c> {
+    /// Begins a read transaction, or joins the one that is open. Inside a transaction of the caller's it does nothing.
+    pub(crate) fn begin(conn: &'c Connection, readers: &'c Cell<usize>) -> Result<Self, Error> {
+        if readers.get() == 0 && conn.is_autocommit() {
+            conn.execute_batch("BEGIN").context(|| "beginning to read".to_string())?;
+            readers.set(1);
+        } else if readers.get() > 0 {
+            readers.set(readers.get() + 1);
+        }
+        Ok(Self { conn, readers })
+    }
+}
+
+impl Drop for ReadTransaction<'_> {
+    fn drop(&mut self) {
+        match self.readers.get() {
+            0 => {}
+            1 => {
+                self.readers.set(0);
+                // It has written nothing: whether it commits does not matter.
+                let _ = self.conn.execute_batch("COMMIT");
+            }
+            more => self.readers.set(more - 1),
+        }
+    }
+}
+
+/// What is read, and how.
+pub(crate) struct Scan<'c, T, K> {
+    conn: &'c Connection,
+    _transaction: ReadTransaction<'c>,
+    schema: TableSchema,
+    graph: String,
+    index: Index<T, K>,
+    columns: Ordered,
+    reverse: bool,
+    /// Where reading stops.
+    end: ops::Bound<K>,
+    /// What is still to be read, in order.
+    ranges: VecDeque<Range>,
+    page: VecDeque<(T, Weight)>,
+    done: bool,
+}
+
+/// Rows with some leading columns fixed, and the next one bounded.
+struct Range {
+    fixed: Vec<Value>,
+    beyond: Option<Value>,
+}
+
+impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
+    pub(crate) fn rows(
+        conn: &'c Connection,
+        transaction: ReadTransaction<'c>,
+        schema: &TableSchema,
+        index: (&Index<T, K>, usize),
+        bounds: Bounds<K>,
+        order: Order,
+    ) -> Rows<'c, T> {
+        if bounds.is_empty() {
+            return Rows::new(std::iter::empty());
+        }
+        let (index, position) = index;
+        let reverse = order == Order::Backward;
+        let (start, end) = if reverse { (bounds.end, bounds.start) } else { (bounds.start, bounds.end) };
+        let described =
+            if position == 0 { &schema.primary } else { &schema.secondary[position - 1] };
+        let ranges = ranges_from(&start, &described.columns);
+        Rows::new(Self {
+            conn,
+            _transaction: transaction,
+            schema: schema.clone(),
+            graph: schema.graph.clone(),
+            index: index.clone(),
+            columns: index_columns(schema, position),
+            reverse,
+            end,
+            ranges,
+            page: VecDeque::new(),
+            done: false,
+        })
+    }
+
+    /// Reads the next page that has rows.
+    fn fill(&mut self) -> Result<(), Error> {
+        while self.page.is_empty() && !self.done {
+            let Some(range) = self.ranges.pop_front() else {
+                self.done = true;
+                break;
+            };
+            self.read(&range)?;
+        }
+        Ok(())
+    }
+
+    /// Reads up to a page of a range. Where the page is full, what comes after its last row is still to be read.
+    fn read(&mut self, range: &Range) -> Result<(), Error> {
+        let doing = || format!("reading table `{}`", self.schema.name(None));
+        let sql = self.sql(range);
+        let mut statement = self.conn.prepare_cached(&sql).context(doing)?;
+        let bound = range.fixed.iter().chain(&range.beyond);
+        let mut rows = statement.query(params_from_iter(bound)).context(doing)?;
+        let mut last: Option<Vec<Value>> = None;
+        let mut read = 0;
+        while let Some(row) = rows.next().context(doing)? {
+            let stored = StoredRow::read(row).context(doing)?;
+            let decoded: T = codec::decode(stored.data.unwrap_or(stored.identity))
+                .map_err(|error| self.undecodable(&stored, error))?;
+            if self.is_beyond_end(&self.index.key(&decoded)) {
+                self.done = true;
+                return Ok(());
+            }
+            self.page.push_back((decoded, stored.weight));
+            read += 1;
+            if read == PAGE {
+                let cursor = (0..self.columns.0.len()).map(|column| row.get(3 + column));
+                last = Some(cursor.collect::<rusqlite::Result<_>>().context(doing)?);
+                break;
+            }
+        }
+        if let Some(cursor) = last {
+            // The ranges that were left come after the ones that the cursor leaves of this range.
+            let fixed = range.fixed.len();
+            for range in after(&cursor).into_iter().rev().filter(|rest| rest.fixed.len() >= fixed) {
+                self.ranges.push_front(range);
+            }
+        }
+        Ok(())
+    }
+
+    fn sql(&self, range: &Range) -> String {
+        let names: Vec<&str> = self.columns.names().collect();
+        let fixed = range.fixed.len();
+        let mut terms: Vec<String> = (0..fixed).map(|i| format!("{} = ?{}", names[i], i + 1)).collect();
+        if range.beyond.is_some() {
+            let (name, direction) = &self.columns.0[fixed];
+            let operator = match direction.reversed_if(self.reverse) {
+                Direction::Ascending => ">",
+                Direction::Descending => "<",
+            };
+            terms.push(format!("{name} {operator} ?{}", fixed + 1));
+        }
+        let filter =
+            if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) };
+        let order = self.columns.order_by(self.reverse);
+        let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
+        let mut select = row_columns(&self.schema);
+        for name in &names {
+            select.push_str(", ");
+            select.push_str(name);
+        }
+        format!("SELECT {select} FROM {}{filter}{order} LIMIT {PAGE}", quote(&self.schema.name(None)))
+    }
+
+    fn is_beyond_end(&self, key: &K) -> bool {
+        match (&self.end, self.reverse) {
+            (ops::Bound::Unbounded, _) => false,
+            (ops::Bound::Included(end), false) => key > end,
+            (ops::Bound::Excluded(end), false) => key >= end,
+            (ops::Bound::Included(end), true) => key < end,
+            (ops::Bound::Excluded(end), true) => key <= end,
+        }
+    }
+
+    fn undecodable(&self, stored: &StoredRow<'_>, error: codec::CodecError) -> Error {
+        let identity = stored.identity.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let kind = TickErrorKind::Decode {
+            table: self.schema.name(None),
+            identity: format!("x'{identity}'"),
+            error,
+        };
+        TickError::new(&self.graph, &self.schema.vertex, kind).into()
+    }
+}
+
+impl<T: Row, K: IndexKey> Iterator for Scan<'_, T, K> {
+    type Item = Result<(T, Weight), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.is_empty()
+            && let Err(error) = self.fill()
+        {
+            self.done = true;
+            self.ranges.clear();
+            return Some(Err(error));
+        }
+        self.page.pop_front().map(Ok)
+    }
+}
+
+/// The ranges from a bound to the end of the index.
+fn ranges_from<K: IndexKey>(start: &ops::Bound<K>, columns: &[Column]) -> VecDeque<Range> {
+    let (key, included) = match start {
+        ops::Bound::Unbounded => return VecDeque::from([Range { fixed: Vec::new(), beyond: None }]),
+        ops::Bound::Included(key) => (key, true),
+        ops::Bound::Excluded(key) => (key, false),
+    };
+    let mut values = Vec::new();
+    key.values(&mut values);
+    let key: Vec<Value> =
+        values.iter().zip(columns).map(|(value, column)| owned(value, column)).collect();
+    let mut ranges = VecDeque::from(after(&key));
+    if included {
+        ranges.push_front(Range { fixed: key, beyond: None });
+    }
+    ranges
+}
+
+/// The ranges of what comes after these leading columns.
+fn after(key: &[Value]) -> Vec<Range> {
+    (0..key.len())
+        .rev()
+        .map(|fixed| Range { fixed: key[..fixed].to_vec(), beyond: Some(key[fixed].clone()) })
+        .collect()
+}

@@ -1,0 +1,165 @@
+//! The names of tables and columns, and the statements that read and write a table. SQL is made once a table; values
+//! are always bound.
+
+use deltaview_schema::{Column, IndexSchema, TableSchema};
+
+use crate::ddl::has_identity;
+
+pub(crate) const IDENTITY: &str = "identity";
+pub(crate) const DATA: &str = "data";
+pub(crate) const COUNT: &str = "c";
+
+/// A name, quoted.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The name of the column that a key's part is stored in.
+pub(crate) fn stored_name(index: &IndexSchema, column: &Column) -> String {
+    if column.nullable {
+        format!("ixk__{}__{}", index.name, column.name)
+    } else {
+        column.sql_name(&index.name)
+    }
+}
+
+/// Columns with their directions: what a table or an index is ordered by.
+#[derive(Clone, Debug)]
+pub(crate) struct Ordered(pub(crate) Vec<(String, Direction)>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Ascending,
+    Descending,
+}
+
+impl Direction {
+    pub(crate) fn reversed_if(self, reverse: bool) -> Self {
+        match (self, reverse) {
+            (Self::Ascending, true) => Self::Descending,
+            (Self::Descending, true) => Self::Ascending,
+            (same, false) => same,
+        }
+    }
+}
+
+impl Ordered {
+    /// As in `PRIMARY KEY (…)` and `ON table (…)`.
+    pub(crate) fn definition(&self) -> String {
+        self.order_by(false)
+    }
+
+    /// As in `ORDER BY …`.
+    pub(crate) fn order_by(&self, reverse: bool) -> String {
+        let columns: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, direction)| match direction.reversed_if(reverse) {
+                Direction::Ascending => name.clone(),
+                Direction::Descending => format!("{name} DESC"),
+            })
+            .collect();
+        columns.join(", ")
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+fn ordered_by(index: &IndexSchema) -> Vec<(String, Direction)> {
+    let direction =
+        |column: &Column| if column.descending { Direction::Descending } else { Direction::Ascending };
+    index.columns.iter().map(|column| (quote(&stored_name(index, column)), direction(column))).collect()
+}
+
+/// The primary key: the columns of the primary index, and the identity where there is one.
+pub(crate) fn key_columns(schema: &TableSchema) -> Ordered {
+    let mut columns = ordered_by(&schema.primary);
+    if has_identity(schema) {
+        columns.push((quote(IDENTITY), Direction::Ascending));
+    }
+    Ordered(columns)
+}
+
+/// What an index of a table is ordered by, down to the single row: 0 is the primary key, others are secondary.
+pub(crate) fn index_columns(schema: &TableSchema, index: usize) -> Ordered {
+    let Some(secondary) = index.checked_sub(1) else { return key_columns(schema) };
+    let mut columns = ordered_by(&schema.secondary[secondary]);
+    if has_identity(schema) {
+        columns.push((quote(IDENTITY), Direction::Ascending));
+    } else {
+        columns.extend(ordered_by(&schema.primary));
+    }
+    Ordered(columns)
+}
+
+/// The statements of one table.
+pub(crate) struct Statements {
+    /// The rows of a key: identity, data, weight.
+    pub(crate) fetch: String,
+    /// All rows: identity, data, weight.
+    pub(crate) fetch_all: String,
+    /// A table with one row a key: puts a row.
+    pub(crate) put: String,
+    /// Adds a weight to a row, new or not, and returns the sum.
+    pub(crate) add: String,
+    /// Sets the weight of a row that is there: the weight, then the key.
+    pub(crate) set: String,
+    /// Deletes a row by the whole primary key.
+    pub(crate) delete: String,
+}
+
+/// What a row is read as: identity, data, weight.
+pub(crate) fn row_columns(schema: &TableSchema) -> String {
+    let identity = if has_identity(schema) { quote(IDENTITY) } else { "NULL".to_string() };
+    let count = if schema.unique { "1".to_string() } else { quote(COUNT) };
+    format!("{identity}, {}, {count}", quote(DATA))
+}
+
+impl Statements {
+    pub(crate) fn of(schema: &TableSchema) -> Self {
+        let table = quote(&schema.name(None));
+        let row = row_columns(schema);
+        let key = key_columns(schema);
+        let equal = |columns: &[&str], first: usize| {
+            let terms: Vec<String> =
+                columns.iter().enumerate().map(|(i, name)| format!("{name} = ?{}", first + i)).collect();
+            if terms.is_empty() { "1".to_string() } else { terms.join(" AND ") }
+        };
+        let key_names: Vec<&str> = key.names().collect();
+        let index_names = &key_names[..schema.primary.columns.len()];
+
+        let mut columns: Vec<String> = key_names.iter().map(ToString::to_string).collect();
+        columns.push(quote(DATA));
+        if !schema.unique {
+            columns.push(quote(COUNT));
+        }
+        let secondary: Vec<String> = schema
+            .secondary
+            .iter()
+            .flat_map(|index| index.columns.iter().map(|column| quote(&stored_name(index, column))))
+            .collect();
+        columns.extend(secondary.clone());
+        let places: Vec<String> = (1..=columns.len()).map(|i| format!("?{i}")).collect();
+        let insert =
+            format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), places.join(", "));
+        let conflict = key_names.join(", ");
+        let replaced: Vec<String> = std::iter::once(quote(DATA))
+            .chain(secondary)
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        let count = quote(COUNT);
+        Self {
+            fetch: format!("SELECT {row} FROM {table} WHERE {}", equal(index_names, 1)),
+            fetch_all: format!("SELECT {row} FROM {table}"),
+            put: format!("{insert} ON CONFLICT ({conflict}) DO UPDATE SET {}", replaced.join(", ")),
+            add: format!(
+                "{insert} ON CONFLICT ({conflict}) DO UPDATE SET {count} = {count} + excluded.{count} \
+                 RETURNING {count}"
+            ),
+            set: format!("UPDATE {table} SET {count} = ?1 WHERE {}", equal(&key_names, 2)),
+            delete: format!("DELETE FROM {table} WHERE {}", equal(&key_names, 1)),
+        }
+    }
+}

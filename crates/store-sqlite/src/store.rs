@@ -1,0 +1,254 @@
+//! [`SqliteStore`]: a connection, a graph, and the working set between them.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use deltaview_graph::{Bounds, Change, Changes, Graph, Order, ViewHandle, WorkingSet};
+use deltaview_schema::{IndexKey, Row};
+use deltaview_store::{Committed, Error, ErrorKind, Rows, Store};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::catalog::{self, Found};
+use crate::engine::Engine;
+use crate::error::Context;
+use crate::options::{SqliteOptions, Synchronous};
+use crate::scan::{ReadTransaction, Scan};
+
+/// The statements that a connection keeps prepared.
+const PREPARED: usize = 512;
+
+/// What opening may do to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Create the file and the tables.
+    Create,
+    /// Create nothing.
+    Existing,
+    /// Create nothing, write nothing.
+    ReadOnly,
+}
+
+/// The state of a graph in a SQLite file.
+///
+/// The file is in WAL mode: readers go on while one writes. Two processes that write at once wait for each other, up to
+/// the busy time-out of [`SqliteOptions`]. A commit is one transaction; how safe it is when it returns is
+/// [`Synchronous`].
+///
+/// A commit looks each key that it needs up with one prepared statement, and writes each changed row with one.
+pub struct SqliteStore {
+    conn: Connection,
+    engine: Engine,
+    state: WorkingSet,
+    readers: Cell<usize>,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.conn.path())
+            .field("graph", &self.engine.graph)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens a file, creating it and the graph's tables where they are missing. The file may be the application's own.
+    ///
+    /// # Errors
+    ///
+    /// The file is no SQLite database, can't be written, has the graph in another shape
+    /// ([`ErrorKind::Mismatch`], with every difference), or was made by a newer version. It is left as it was.
+    pub fn open(path: impl AsRef<Path>, graph: &Graph) -> Result<Self, Error> {
+        SqliteOptions::new().open(path, graph)
+    }
+
+    /// Opens a file that has the graph's tables, and creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]; and [`ErrorKind::NotDeltaview`] where the file has nothing of this graph.
+    pub fn open_existing(path: impl AsRef<Path>, graph: &Graph) -> Result<Self, Error> {
+        SqliteOptions::new().open_existing(path, graph)
+    }
+
+    /// Opens a file that has the graph's tables only to read it, while this or another process writes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_existing`]. Committing is an [`ErrorKind::ReadOnly`].
+    pub fn open_read_only(path: impl AsRef<Path>, graph: &Graph) -> Result<Self, Error> {
+        SqliteOptions::new().open_read_only(path, graph)
+    }
+
+    /// Takes over a connection of the application's, creating the graph's tables where they are missing. Its settings
+    /// (journal mode, `synchronous`, time-outs) stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn from_connection(mut conn: Connection, graph: &Graph) -> Result<Self, Error> {
+        create(&mut conn, graph)?;
+        Ok(Self::new(conn, graph))
+    }
+
+    pub(crate) fn open_with(
+        path: &Path,
+        graph: &Graph,
+        options: &SqliteOptions,
+        access: Access,
+    ) -> Result<Self, Error> {
+        let doing = || format!("opening {}", path.display());
+        let write = match access {
+            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        let mut conn =
+            Connection::open_with_flags(path, write | OpenFlags::SQLITE_OPEN_NO_MUTEX).context(doing)?;
+        conn.busy_timeout(options.busy_timeout).context(doing)?;
+        // Looked at before anything is written, so that a file that is refused stays as it was.
+        let found = catalog::check(&conn, graph)?;
+        match (access, found) {
+            (Access::Create, _) => {
+                configure(&conn, options).context(doing)?;
+                create(&mut conn, graph)?;
+            }
+            (Access::Existing | Access::ReadOnly, Found::Nothing) => {
+                let message = format!(
+                    "{} has no tables of graph `{}`: open it with `open`, which creates them, or open another file",
+                    path.display(),
+                    graph.name()
+                );
+                return Err(Error::new(ErrorKind::NotDeltaview, message));
+            }
+            (Access::Existing, Found::Same) => configure(&conn, options).context(doing)?,
+            (Access::ReadOnly, Found::Same) => {
+                conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib)).context(doing)?;
+            }
+        }
+        Ok(Self::new(conn, graph))
+    }
+
+    fn new(conn: Connection, graph: &Graph) -> Self {
+        conn.set_prepared_statement_cache_capacity(PREPARED);
+        Self { conn, engine: Engine::new(graph), state: WorkingSet::partial(graph), readers: Cell::new(0) }
+    }
+
+    /// Commits a change inside the caller's own transaction, on this database: it and the caller's writes are
+    /// committed together, or not at all. `tx` may be of any connection to the file.
+    ///
+    /// The transaction should be [`Immediate`](TransactionBehavior::Immediate): one that begins by reading may fail with
+    /// [`ErrorKind::Busy`] where somebody else has committed in between.
+    ///
+    /// ```
+    /// # use deltaview_graph::{Edit, Graph};
+    /// # use deltaview_store::Store;
+    /// # use deltaview_store_sqlite::{SqliteStore, rusqlite};
+    /// # let (graph, (words, seen)) = Graph::build("words", |g| {
+    /// #     let words = g.input::<String>("words");
+    /// #     (words.handle(), words.view("seen"))
+    /// # })?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("words.db");
+    /// let store = SqliteStore::open(&path, &graph)?;
+    /// let mut app = rusqlite::Connection::open(&path)?;
+    /// app.execute_batch("CREATE TABLE log (line TEXT)")?;
+    ///
+    /// let tx = app.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    /// tx.execute("INSERT INTO log VALUES ('added a word')", [])?;
+    /// store.commit_in(&tx, &graph.change().insert(words, ["one".to_string()]))?;
+    /// tx.commit()?;
+    ///
+    /// assert_eq!(store.view(seen).iter()?.count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`]. What the change wrote is taken back to where it began, and the transaction can go on
+    /// without it. A transaction on a database that does not have the graph's tables is an error.
+    pub fn commit_in(&self, tx: &Transaction<'_>, change: &Change) -> Result<Committed, Error> {
+        if let Found::Nothing = catalog::check(tx, &self.engine.graph)? {
+            let message = format!(
+                "the transaction is on a database without the tables of graph `{}`: use a connection to the store's file",
+                self.engine.graph.name()
+            );
+            return Err(Error::new(ErrorKind::NotDeltaview, message));
+        }
+        let doing = || "committing inside the caller's transaction".to_string();
+        let mut state = WorkingSet::partial(&self.engine.graph);
+        tx.execute_batch("SAVEPOINT deltaview").context(doing)?;
+        match self.engine.run(tx, &mut state, change) {
+            Ok(written) => {
+                tx.execute_batch("RELEASE deltaview").context(doing)?;
+                Ok(Committed::new(written.time, state.absorb(written.commit)))
+            }
+            Err(error) => {
+                // If even this fails the transaction is broken, and the caller's commit will fail.
+                let _ = tx.execute_batch("ROLLBACK TO deltaview; RELEASE deltaview");
+                Err(error)
+            }
+        }
+    }
+
+    /// The connection, to read what else is in the file.
+    pub fn connection(&self) -> &Connection {
+        &self.conn
+    }
+}
+
+fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+    let synchronous = match options.synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+        Synchronous::Off => "OFF",
+    };
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", synchronous)?;
+    conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))
+}
+
+fn create(conn: &mut Connection, graph: &Graph) -> Result<(), Error> {
+    if let Found::Same = catalog::check(conn, graph)? {
+        return Ok(());
+    }
+    let doing = || format!("creating the tables of graph `{}`", graph.name());
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).context(doing)?;
+    catalog::create(&tx, graph)?;
+    tx.commit().context(doing)
+}
+
+impl Store for SqliteStore {
+    fn graph(&self) -> &Graph {
+        &self.engine.graph
+    }
+
+    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
+        let doing = || format!("committing a change of graph `{}`", self.engine.graph.name());
+        // Somebody else may have committed since: nothing that was read before is trusted.
+        self.state.forget();
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).context(doing)?;
+        let written = self.engine.run(&tx, &mut self.state, change)?;
+        tx.commit().context(doing)?;
+        let changes: Changes = self.state.absorb(written.commit);
+        self.state.forget();
+        Ok(Committed::new(written.time, changes))
+    }
+
+    fn time(&self) -> Result<i64, Error> {
+        self.engine.time(&self.conn)
+    }
+
+    fn scan<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        bounds: Bounds<K>,
+        order: Order,
+    ) -> Result<Rows<'_, T>, Error> {
+        let graph = &self.engine.graph;
+        let schema = graph.view_table(view)?.schema();
+        let index = graph.view_index(view)?;
+        let transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
+        Ok(Scan::rows(&self.conn, transaction, schema, (index, view.index()), bounds, order))
+    }
+}

@@ -1,0 +1,131 @@
+//! What can go wrong with a store: one opaque [`Error`], with its [`ErrorKind`], its message and its source.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use deltaview_graph::{HandleError, TickError, TickErrorKind};
+
+/// An error of a store. The state is as it was before, whatever the error.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    details: Vec<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What sort of error it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The iteration failed: [`Error::tick`] tells the vertex and why.
+    Tick,
+    /// A handle of another graph.
+    Handle,
+    /// The stored tables are of another shape than the graph's: [`Error::details`] has the differences.
+    Mismatch,
+    /// The database has nothing of this graph, and may not be changed.
+    NotDeltaview,
+    /// The file is no database.
+    NotADatabase,
+    /// The database was made by a newer version of deltaview.
+    NewerFormat,
+    /// The database can be read only.
+    ReadOnly,
+    /// The disk is full.
+    Full,
+    /// Somebody else held the database for longer than the time-out. Trying again may succeed.
+    Busy,
+    /// The database can't hold a key.
+    UnsupportedKey,
+    /// A stored row does not decode: the table and the identity of the row are in the message.
+    Corrupt,
+    /// Anything else that the database said.
+    Database,
+}
+
+impl Error {
+    /// An error with its message: what happened, to what, and what to do. For stores.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), details: Vec::new(), source: None }))
+    }
+
+    /// The same error, caused by another.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// The same error with details, a line each.
+    #[must_use]
+    pub fn with_details(mut self, details: Vec<String>) -> Self {
+        self.0.details = details;
+        self
+    }
+
+    /// What sort of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The details, a line each: for a [`Mismatch`](ErrorKind::Mismatch), what differs.
+    pub fn details(&self) -> &[String] {
+        &self.0.details
+    }
+
+    /// Why an iteration failed, if that is what happened.
+    pub fn tick(&self) -> Option<&TickError> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+
+    /// Whether the same change may succeed if it is committed again.
+    pub fn is_retryable(&self) -> bool {
+        self.0.kind == ErrorKind::Busy
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        for detail in &self.0.details {
+            write!(f, "\n  {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("details", &self.0.details)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+    }
+}
+
+impl From<TickError> for Error {
+    fn from(error: TickError) -> Self {
+        let kind = match error.kind() {
+            TickErrorKind::Handle(_) | TickErrorKind::ForeignChange => ErrorKind::Handle,
+            TickErrorKind::Decode { .. } | TickErrorKind::KeyChanged { .. } => ErrorKind::Corrupt,
+            _ => ErrorKind::Tick,
+        };
+        Self::new(kind, error.to_string()).caused_by(error)
+    }
+}
+
+impl From<HandleError> for Error {
+    fn from(error: HandleError) -> Self {
+        Self::new(ErrorKind::Handle, error.to_string()).caused_by(error)
+    }
+}

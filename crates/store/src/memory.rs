@@ -1,0 +1,58 @@
+//! The store in memory: a set of complete arrangements. Nothing outlives the process.
+
+use deltaview_graph::{Bounds, Change, Graph, Order, Step, ViewHandle, WorkingSet};
+use deltaview_schema::{IndexKey, Row};
+
+use crate::{Committed, Error, Rows, Store};
+
+/// The state of a graph in memory.
+///
+/// A commit costs what the operators cost, and no encoding. A view is read from ordered maps.
+pub struct MemoryStore {
+    graph: Graph,
+    state: WorkingSet,
+    time: i64,
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").field("graph", &self.graph).field("time", &self.time).finish()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new(graph: &Graph) -> Self {
+        Self { graph: graph.clone(), state: WorkingSet::complete(graph), time: 0 }
+    }
+}
+
+impl Store for MemoryStore {
+    fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
+        let step = self.graph.begin(&mut self.state, change)?;
+        let Step::Done(commit) = step else {
+            unreachable!("a complete working set has nothing to fetch");
+        };
+        let changes = self.state.absorb(commit);
+        self.time += 1;
+        Ok(Committed::new(self.time, changes))
+    }
+
+    fn time(&self) -> Result<i64, Error> {
+        Ok(self.time)
+    }
+
+    fn scan<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        bounds: Bounds<K>,
+        order: Order,
+    ) -> Result<Rows<'_, T>, Error> {
+        let rows = self.state.scan(&self.graph, view, &bounds, order)?;
+        Ok(Rows::new(rows.map(|(row, weight)| Ok((row.clone(), weight)))))
+    }
+}

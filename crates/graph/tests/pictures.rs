@@ -2,7 +2,7 @@
 
 use deltaview_graph::Graph;
 use deltaview_schema::{Index, Indexable, Shape};
-use deltaview_zset::Pair;
+use deltaview_zset::{Keyed, Pair};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,7 +17,13 @@ impl Indexable for Product {
         Index::unkeyed()
     }
     fn shape() -> Shape {
-        Shape::structure("Product", [("name", Shape::of::<String>()), ("price", Shape::of::<i64>())])
+        Shape::structure(
+            "Product",
+            [
+                ("name", Shape::of::<String>()),
+                ("price", Shape::of::<i64>()),
+            ],
+        )
     }
 }
 
@@ -33,10 +39,17 @@ fn receipts() -> Graph {
         let by_product = Index::new("product", |item: &Item| item.1.clone());
         let totals = products
             .join(sold, by_name, by_product)
-            .group_by(Index::new("basket", |pair: &Pair<Product, Item>| pair.right.0))
+            .group_by(Index::new("basket", |pair: &Pair<Product, Item>| {
+                pair.right.0
+            }))
             .sum(|pair| pair.left.price * pair.right.2);
         let view = totals.view("totals");
-        g.also_by(view, Index::new("total", |group: &deltaview_zset::Keyed<u32, i64>| std::cmp::Reverse(group.value)));
+        g.also_by(
+            view,
+            Index::new("total", |group: &Keyed<u32, i64>| {
+                std::cmp::Reverse(group.value)
+            }),
+        );
         totals.output("changes");
     })
     .expect("the graph is well formed");
@@ -47,6 +60,25 @@ fn receipts() -> Graph {
 fn text() {
     let expected = "\
 graph receipts
+  products: table -> Product { name: String, price: i64 }
+    reads table receipts__products__by_name
+  products_by_name: arrange of products -> Product { name: String, price: i64 }
+    table receipts__products__by_name: one row a key
+      index name: key text ascending
+  items: input -> (u32, String, i64)
+  items_filter_map: filter + map of items -> (u32, String, i64)
+  items_filter_map_by_product: arrange of items_filter_map -> (u32, String, i64)
+    table receipts__items_filter_map__by_product: any number of rows a key
+      index product: key text ascending
+  products_join_items_filter_map: join of products_by_name, items_filter_map_by_product -> Pair { left: Product { name: String, price: i64 }, right: (u32, String, i64) }
+  products_join_items_filter_map_sum_by_basket: sum of products_join_items_filter_map -> Keyed { key: u32, value: i64 }
+    table receipts__products_join_items_filter_map_sum_by_basket__groups of Keyed { key: u32, value: (i64, i64) }: one row a key
+      index key: key integer ascending
+  totals: view of products_join_items_filter_map_sum_by_basket -> Keyed { key: u32, value: i64 }
+    table receipts__totals__view: one row a key
+      index key: key integer ascending
+      secondary index total: key integer descending
+  changes: output of products_join_items_filter_map_sum_by_basket -> Keyed { key: u32, value: i64 }
 ";
     assert_eq!(receipts().to_text(), expected);
     assert_eq!(receipts().to_string(), expected);
@@ -54,13 +86,52 @@ graph receipts
 
 #[test]
 fn dot() {
-    let expected = "";
+    let expected = r#"digraph "receipts" {
+  graph [label="receipts", labelloc=t];
+  node [fontname=monospace, fontsize=11, shape=box];
+  "products" [label="products\ntable\nProduct", shape=ellipse];
+  "products_by_name" [label="products_by_name\narrange\nProduct\nby name (one row a key)", shape=cylinder];
+  "items" [label="items\ninput\n(u32, String, i64)", shape=ellipse];
+  "items_filter_map" [label="items_filter_map\nfilter + map\n(u32, String, i64)"];
+  "items_filter_map_by_product" [label="items_filter_map_by_product\narrange\n(u32, String, i64)\nby product", shape=cylinder];
+  "products_join_items_filter_map" [label="products_join_items_filter_map\njoin\nPair<Product, (u32, String, i64)>"];
+  "products_join_items_filter_map_sum_by_basket" [label="products_join_items_filter_map_sum_by_basket\nsum\nKeyed<u32, i64>\nby key (one row a key)", shape=cylinder];
+  "totals" [label="totals\nview\nKeyed<u32, i64>\nby key, by total (one row a key)", shape=cylinder, style=filled, fillcolor=lightyellow];
+  "changes" [label="changes\noutput\nKeyed<u32, i64>", shape=ellipse, peripheries=2];
+  "products" -> "products_by_name";
+  "items" -> "items_filter_map";
+  "items_filter_map" -> "items_filter_map_by_product";
+  "products_by_name" -> "products_join_items_filter_map" [style=bold];
+  "items_filter_map_by_product" -> "products_join_items_filter_map" [style=bold];
+  "products_join_items_filter_map" -> "products_join_items_filter_map_sum_by_basket";
+  "products_join_items_filter_map_sum_by_basket" -> "totals";
+  "products_join_items_filter_map_sum_by_basket" -> "changes";
+}
+"#;
     assert_eq!(receipts().to_dot(), expected);
 }
 
 #[test]
 fn mermaid() {
-    let expected = "";
+    let expected = r#"flowchart TD
+  v0(["products<br/>table<br/>Product"])
+  v1[("products_by_name<br/>arrange<br/>Product<br/>by name (one row a key)")]
+  v2(["items<br/>input<br/>(u32, String, i64)"])
+  v3["items_filter_map<br/>filter + map<br/>(u32, String, i64)"]
+  v4[("items_filter_map_by_product<br/>arrange<br/>(u32, String, i64)<br/>by product")]
+  v5["products_join_items_filter_map<br/>join<br/>Pair#60;Product, (u32, String, i64)#62;"]
+  v6[("products_join_items_filter_map_sum_by_basket<br/>sum<br/>Keyed#60;u32, i64#62;<br/>by key (one row a key)")]
+  v7[("totals<br/>view<br/>Keyed#60;u32, i64#62;<br/>by key, by total (one row a key)")]
+  v8[["changes<br/>output<br/>Keyed#60;u32, i64#62;"]]
+  v0 --> v1
+  v2 --> v3
+  v3 --> v4
+  v1 ==> v5
+  v4 ==> v5
+  v5 --> v6
+  v6 --> v7
+  v6 --> v8
+"#;
     assert_eq!(receipts().to_mermaid(), expected);
 }
 
@@ -130,13 +201,28 @@ fn odd_names_break_no_text() {
 #[test]
 fn odd_names_break_no_dot() {
     let (strings, rest) = dot_strings(&oddly_named().to_dot());
-    let written = ["a \"quoted\" 'name'", "back\\slash\\", "<b>&amp;</b>", "\\", "\\ view"];
+    let written = [
+        "a \"quoted\" 'name'",
+        "back\\slash\\",
+        "<b>&amp;</b>",
+        "\\",
+        "\\ view",
+    ];
     for name in written {
-        assert!(strings.iter().any(|string| string == name), "{name} is an identifier");
+        assert!(
+            strings.iter().any(|string| string == name),
+            "{name} is an identifier"
+        );
     }
     let label = "<b>&amp;amp;</b>\ninput\ni64";
-    assert!(strings.iter().any(|string| string == label), "{label} is a label");
-    let statements = rest.lines().filter(|line| !line.ends_with(';')).collect::<Vec<_>>();
+    assert!(
+        strings.iter().any(|string| string == label),
+        "{label} is a label"
+    );
+    let statements = rest
+        .lines()
+        .filter(|line| !line.ends_with(';'))
+        .collect::<Vec<_>>();
     assert_eq!(statements, ["digraph  {", "}"]);
 }
 
@@ -145,19 +231,36 @@ fn odd_names_break_no_mermaid() {
     let mermaid = oddly_named().to_mermaid();
     for line in mermaid.lines().skip(1) {
         let quotes = line.matches('"').count();
-        assert!(quotes == 2 || (quotes == 0 && line.contains("-->")), "{line}");
-        let label = line.split('"').nth(1).unwrap_or_default().replace("<br/>", "");
-        assert!(!label.contains(['<', '>', '`', '&', '\\', '*', '[', '|', '%']), "{line}");
+        assert!(
+            quotes == 2 || (quotes == 0 && line.contains("-->")),
+            "{line}"
+        );
+        let label = line
+            .split('"')
+            .nth(1)
+            .unwrap_or_default()
+            .replace("<br/>", "");
+        assert!(
+            !label.contains(['<', '>', '`', '&', '\\', '*', '[', '|', '%']),
+            "{line}"
+        );
     }
     assert!(mermaid.contains("v0([\"a #34;quoted#34; #39;name#39;<br/>input<br/>i64\"])"));
-    assert!(mermaid.contains("#35;35#59;"), "what looks like an entity is none");
+    assert!(
+        mermaid.contains("#35;35#59;"),
+        "what looks like an entity is none"
+    );
 }
 
 #[test]
 fn an_empty_graph_has_pictures() {
     let (graph, ()) = Graph::build("nothing", |_| ()).expect("the graph is well formed");
     assert_eq!(graph.to_text(), "graph nothing\n");
-    assert!(dot_strings(&graph.to_dot()).0.contains(&"nothing".to_string()));
+    assert!(
+        dot_strings(&graph.to_dot())
+            .0
+            .contains(&"nothing".to_string())
+    );
     assert_eq!(graph.to_mermaid(), "flowchart TD\n");
 }
 
@@ -171,7 +274,11 @@ fn vertices_of_one_name_are_told_apart() {
         other.output("n_map #2");
     })
     .expect("names of stateless vertices may be equal");
-    assert!(graph.to_text().contains("n_map_plus_n_map: plus of n_map, n_map #2 -> i64"));
+    assert!(
+        graph
+            .to_text()
+            .contains("n_map_plus_n_map: plus of n_map, n_map #2 -> i64")
+    );
     assert!(graph.to_text().contains("n_map #2 #2: output of n_map #2"));
 }
 
@@ -185,12 +292,19 @@ mod svg {
         let document = roxmltree::Document::parse(&svg).expect("the image is well-formed XML");
         let root = document.root_element();
         for side in ["width", "height"] {
-            let length: f64 = root.attribute(side).and_then(|side| side.parse().ok()).expect("a number");
+            let length: f64 = root
+                .attribute(side)
+                .and_then(|side| side.parse().ok())
+                .expect("a number");
             assert!((1.0..100_000.0).contains(&length), "{side} is {length}");
         }
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
-        let texts = document.descendants().filter(|node| node.has_tag_name("text"));
-        texts.map(|node| node.text().unwrap_or_default().to_string()).collect()
+        let texts = document
+            .descendants()
+            .filter(|node| node.has_tag_name("text"));
+        texts
+            .map(|node| node.text().unwrap_or_default().to_string())
+            .collect()
     }
 
     #[test]
@@ -198,7 +312,11 @@ mod svg {
         let graph = receipts();
         let texts = texts(&graph);
         for vertex in graph.vertices() {
-            assert!(texts.iter().any(|text| text == vertex.name()), "{} is missing", vertex.name());
+            assert!(
+                texts.iter().any(|text| text == vertex.name()),
+                "{} is missing",
+                vertex.name()
+            );
         }
         assert!(texts.contains(&"Pair<Product, (u32, String, i64)>".to_string()));
         let arrows = graph.to_svg().matches("marker-end").count();
@@ -208,7 +326,13 @@ mod svg {
     #[test]
     fn odd_names_break_no_image() {
         let texts = texts(&oddly_named());
-        for name in ["a \"quoted\" 'name'", "<b>&amp;</b>", "\\", "\\u{1}\\u{7f}\\u{ffff}", "]]> --> <!-- %% ;"] {
+        for name in [
+            "a \"quoted\" 'name'",
+            "<b>&amp;</b>",
+            "\\",
+            "\\u{1}\\u{7f}\\u{ffff}",
+            "]]> --> <!-- %% ;",
+        ] {
             assert!(texts.iter().any(|text| text == name), "{name} is missing");
         }
     }
@@ -217,7 +341,8 @@ mod svg {
     fn graphs_without_edges_have_images() {
         let (nothing, ()) = Graph::build("nothing", |_| ()).expect("the graph is well formed");
         assert_eq!(texts(&nothing), Vec::<String>::new());
-        let (one, ()) = Graph::build("one", |g| drop(g.input::<i64>("n").handle())).expect("it is well formed");
+        let (one, _) =
+            Graph::build("one", |g| g.input::<i64>("n").handle()).expect("it is well formed");
         assert_eq!(texts(&one), ["n", "input", "i64"]);
     }
 

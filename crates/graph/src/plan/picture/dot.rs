@@ -18,13 +18,25 @@ pub(super) fn dot(graph: &Graph) -> String {
             Look::Stateless => "",
             Look::Output => ", shape=ellipse, peripheries=2",
         };
-        lines.push(format!("  {} [label={}{look}];", id(&node.name), label(&node.label())));
+        lines.push(format!(
+            "  {} [label={}{look}];",
+            id(&node.name),
+            label(&node.label())
+        ));
     }
     for node in &nodes {
         for input in &node.vertex.inputs {
             let from = &nodes[*input];
-            let style = if from.is_arranged() { " [style=bold]" } else { "" };
-            lines.push(format!("  {} -> {}{style};", id(&from.name), id(&node.name)));
+            let style = if from.is_arranged() {
+                " [style=bold]"
+            } else {
+                ""
+            };
+            lines.push(format!(
+                "  {} -> {}{style};",
+                id(&from.name),
+                id(&node.name)
+            ));
         }
     }
     lines.push("}\n".to_string());
@@ -40,7 +52,11 @@ fn id(name: &str) -> String {
 fn label(lines: &[String]) -> String {
     let escaped: Vec<String> = lines
         .iter()
-        .map(|line| line.replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;"))
+        .map(|line| {
+            line.replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('&', "&amp;")
+        })
         .collect();
     format!("\"{}\"", escaped.join("\\n"))
 }

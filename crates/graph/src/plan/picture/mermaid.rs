@@ -14,11 +14,18 @@ pub(super) fn mermaid(graph: &Graph) -> String {
             Look::Output => ("[[", "]]"),
         };
         let label: Vec<String> = node.label().iter().map(|line| escaped(line)).collect();
-        lines.push(format!("  v{position}{open}\"{}\"{close}", label.join("<br/>")));
+        lines.push(format!(
+            "  v{position}{open}\"{}\"{close}",
+            label.join("<br/>")
+        ));
     }
     for (position, node) in nodes.iter().enumerate() {
         for input in &node.vertex.inputs {
-            let arrow = if nodes[*input].is_arranged() { "==>" } else { "-->" };
+            let arrow = if nodes[*input].is_arranged() {
+                "==>"
+            } else {
+                "-->"
+            };
             lines.push(format!("  v{input} {arrow} v{position}"));
         }
     }

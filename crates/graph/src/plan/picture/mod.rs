@@ -121,7 +121,11 @@ enum Look {
 impl Node<'_> {
     /// The lines of a picture's label: the name, the operator, the name of the row type, and the tables.
     fn label(&self) -> Vec<String> {
-        let mut lines = vec![self.name.clone(), printable(&self.vertex.kind), self.row_name()];
+        let mut lines = vec![
+            self.name.clone(),
+            printable(&self.vertex.kind),
+            self.row_name(),
+        ];
         lines.extend(self.tables.iter().map(|table| table_label(table)));
         lines
     }
@@ -142,7 +146,11 @@ fn nodes(graph: &Graph) -> Vec<Node<'_>> {
     let node = |vertex| Node {
         vertex,
         name: unique_name(vertex, &mut taken),
-        tables: vertex.tables.iter().map(|table| graph.table(*table).schema()).collect(),
+        tables: vertex
+            .tables
+            .iter()
+            .map(|table| graph.table(*table).schema())
+            .collect(),
         look: look(vertex),
     };
     graph.vertices().iter().map(node).collect()
@@ -181,8 +189,16 @@ fn table_label(table: &TableSchema) -> String {
         .filter(|index| !index.columns.is_empty())
         .map(|index| format!("by {}", printable(&index.name)))
         .collect();
-    let indexes = if indexes.is_empty() { "no key".to_string() } else { indexes.join(", ") };
-    if table.unique { format!("{indexes} (one row a key)") } else { indexes }
+    let indexes = if indexes.is_empty() {
+        "no key".to_string()
+    } else {
+        indexes.join(", ")
+    };
+    if table.unique {
+        format!("{indexes} (one row a key)")
+    } else {
+        indexes
+    }
 }
 
 /// A name in one line, safe to show: what would break the line, turn the direction of what follows, or is no legal

@@ -21,17 +21,25 @@ pub(super) fn type_name(shape: &str) -> String {
                 }
                 _ => open.push(Open::Hidden),
             }
-        } else if let Some(after) = rest.strip_prefix(" }").filter(|_| open.last().is_some_and(Open::is_struct)) {
+        } else if let Some(after) = rest
+            .strip_prefix(" }")
+            .filter(|_| open.last().is_some_and(Open::is_struct))
+        {
             rest = after;
             if open.pop() == Some(Open::Parameters) {
                 name.push('>');
             }
-        } else if let Some(next) = rest.strip_prefix(", ").filter(|_| open.last() == Some(&Open::Parameters)) {
+        } else if let Some(next) = rest
+            .strip_prefix(", ")
+            .filter(|_| open.last() == Some(&Open::Parameters))
+        {
             name.push_str(", ");
             rest = next.split_once(": ").map_or(next, |(_, value)| value);
         } else {
             match c {
-                '(' | '[' | '{' | '<' => open.push(if hidden { Open::Hidden } else { Open::Bracket }),
+                '(' | '[' | '{' | '<' => {
+                    open.push(if hidden { Open::Hidden } else { Open::Bracket })
+                }
                 ')' | ']' | '}' | '>' => drop(open.pop()),
                 _ => {}
             }
@@ -63,8 +71,9 @@ impl Open {
 /// Whether the name ends in a type whose fields are its parameters.
 fn is_ours(name: &str) -> bool {
     ["Pair", "Keyed"].iter().any(|ours| {
-        name.strip_suffix(ours)
-            .is_some_and(|before| !before.ends_with(|last: char| last.is_alphanumeric() || last == '_'))
+        name.strip_suffix(ours).is_some_and(|before| {
+            !before.ends_with(|last: char| last.is_alphanumeric() || last == '_')
+        })
     })
 }
 
@@ -77,7 +86,10 @@ mod tests {
         let product = "Product { name: String, tags: [Tag { id: u8, of: {String: Kind {  }} }] }";
         assert_eq!(type_name(product), "Product");
         assert_eq!(type_name(&format!("Option<{product}>")), "Option<Product>");
-        assert_eq!(type_name(&format!("{{String: [({product}, i64)]}}")), "{String: [(Product, i64)]}");
+        assert_eq!(
+            type_name(&format!("{{String: [({product}, i64)]}}")),
+            "{String: [(Product, i64)]}"
+        );
         assert_eq!(type_name("enum Colour { Red, Green }"), "Colour");
         assert_eq!(type_name("Event v1"), "Event v1");
     }
@@ -86,14 +98,27 @@ mod tests {
     fn pairs_and_groups_keep_their_parts() {
         let nested = "Pair { left: Pair { left: A { x: (u8, u8), y: i64 }, right: (B { z: i64 }, u8) }, right: C }";
         assert_eq!(type_name(nested), "Pair<Pair<A, (B, u8)>, C>");
-        assert_eq!(type_name("Keyed { key: (u32, String), value: i64 }"), "Keyed<(u32, String), i64>");
+        assert_eq!(
+            type_name("Keyed { key: (u32, String), value: i64 }"),
+            "Keyed<(u32, String), i64>"
+        );
         assert_eq!(type_name("Keyed { value: i64 }"), "Keyed");
         assert_eq!(type_name("Unpair { left: A, right: B }"), "Unpair");
     }
 
     #[test]
     fn any_text_has_some_name() {
-        for odd in ["", " { ", " }", "}}", "Pair { left: ", "<<", ">", "A { b: }", "é { ü: \u{1f980} }"] {
+        for odd in [
+            "",
+            " { ",
+            " }",
+            "}}",
+            "Pair { left: ",
+            "<<",
+            ">",
+            "A { b: }",
+            "é { ü: \u{1f980} }",
+        ] {
             assert!(type_name(odd).len() <= odd.len() + 1);
         }
     }

@@ -51,7 +51,9 @@ fn layout_cost(nodes: &[Node<'_>]) -> usize {
         }
         levels.push(level);
     }
-    rows.iter().map(|row| row.saturating_pow(3)).fold(0, usize::saturating_add)
+    rows.iter()
+        .map(|row| row.saturating_pow(3))
+        .fold(0, usize::saturating_add)
 }
 
 fn placed(nodes: &[Node<'_>]) -> VisualGraph {
@@ -68,7 +70,10 @@ fn placed(nodes: &[Node<'_>]) -> VisualGraph {
         let style = StyleAttr::new(Color::fast("black"), 1, Some(fill), 0, FONT_SIZE);
         Element::create_with_properties(shape, style, direction, size(&lines), outline.name())
     };
-    let handles: Vec<_> = nodes.iter().map(|node| picture.add_node(element(node))).collect();
+    let handles: Vec<_> = nodes
+        .iter()
+        .map(|node| picture.add_node(element(node)))
+        .collect();
     for (node, to) in nodes.iter().zip(&handles) {
         for input in &node.vertex.inputs {
             let mut arrow = Arrow::simple("");
@@ -92,10 +97,17 @@ fn fill(look: Look) -> &'static str {
 /// All shapes have the room that the lid of a cylinder and the ends of a pill take.
 fn size(lines: &[String]) -> Point {
     // Most of what is above is twice as wide: Chinese, Japanese and Korean text, and emoji.
-    let columns = |line: &String| line.chars().map(|c| if c < '\u{1100}' { 1.0 } else { 2.0 }).sum();
+    let columns = |line: &String| {
+        line.chars()
+            .map(|c| if c < '\u{1100}' { 1.0 } else { 2.0 })
+            .sum()
+    };
     let widest: f64 = lines.iter().map(columns).fold(0.0, f64::max);
     let count: f64 = lines.iter().map(|_| 1.0).sum();
-    Point::new(widest * CHARACTER_WIDTH + 2.0 * PADDING, count * LINE_HEIGHT + 2.0 * (PADDING + LID))
+    Point::new(
+        widest * CHARACTER_WIDTH + 2.0 * PADDING,
+        count * LINE_HEIGHT + 2.0 * (PADDING + LID),
+    )
 }
 
 /// The outline of a vertex, on its way through `layout-rs`, which knows boxes only.
@@ -185,9 +197,18 @@ impl RenderBackend for Canvas {
     ) {
         self.reach(at);
         self.reach(at.add(size));
-        let fill = look.fill_color.unwrap_or_else(Color::transparent).to_web_color();
+        let fill = look
+            .fill_color
+            .unwrap_or_else(Color::transparent)
+            .to_web_color();
         let style = format!("fill=\"{}\" stroke=\"black\"", &fill[..7]);
-        let (Point { x, y }, Point { x: width, y: height }) = (at, size);
+        let (
+            Point { x, y },
+            Point {
+                x: width,
+                y: height,
+            },
+        ) = (at, size);
         let radius = match Outline::named(outline.as_deref()) {
             Outline::Box => 0.0,
             Outline::Pill => height / 2.0,
@@ -209,7 +230,10 @@ impl RenderBackend for Canvas {
     fn draw_text(&mut self, center: Point, text: &str, look: &StyleAttr) {
         let (x, size) = (center.x, look.font_size);
         // The room of a cylinder's text is below its lid.
-        let above = text.lines().skip(1).fold(0.0, |above, _| above + LINE_HEIGHT / 2.0);
+        let above = text
+            .lines()
+            .skip(1)
+            .fold(0.0, |above, _| above + LINE_HEIGHT / 2.0);
         let mut y = center.y - above + LID / 2.0;
         for (number, line) in text.lines().enumerate() {
             let weight = if number == 0 { "bold" } else { "normal" };
@@ -231,14 +255,20 @@ impl RenderBackend for Canvas {
         _text: &str,
     ) {
         // The first pair is where the edge begins and what it heads for; in each other, where it arrives is the second.
-        let [(start, heading), (control, end), rest @ ..] = path else { return };
+        let [(start, heading), (control, end), rest @ ..] = path else {
+            return;
+        };
         let mut curve = format!(
             "M{:.1} {:.1} C{:.1} {:.1} {:.1} {:.1} {:.1} {:.1}",
             start.x, start.y, heading.x, heading.y, control.x, control.y, end.x, end.y
         );
         for (control, end) in rest {
-            write!(curve, " S{:.1} {:.1} {:.1} {:.1}", control.x, control.y, end.x, end.y)
-                .expect("a string takes every curve");
+            write!(
+                curve,
+                " S{:.1} {:.1} {:.1} {:.1}",
+                control.x, control.y, end.x, end.y
+            )
+            .expect("a string takes every curve");
         }
         path.iter().for_each(|(one, other)| {
             self.reach(*one);
@@ -264,5 +294,7 @@ impl RenderBackend for Canvas {
 
 /// Text between tags. What no XML may hold was made printable before.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -94,3 +94,8 @@ pub mod __private {
         ColumnType, Index, IndexKey, IndexSchema, Indexable, KeyColumn, KeyValue, Row, Shape, probe,
     };
 }
+
+/// The README's example, as a test.
+#[cfg(all(doctest, feature = "sqlite-system"))]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

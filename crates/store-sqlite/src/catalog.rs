@@ -9,7 +9,7 @@ use crate::ddl::{CATALOG, table_sql};
 use crate::error::Context;
 
 /// The columns of the catalog, as they are read.
-const ENTRY_COLUMNS: &str =
+pub(crate) const ENTRY_COLUMNS: &str =
     "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \"format_version\"";
 
 /// What a database has of a graph.

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use deltaview_graph::Graph;
 use deltaview_schema::{Column, IndexSchema, TableSchema};
+use deltaview_store::catalog::{Entry, FORMAT_VERSION, entries};
 
+use crate::catalog::ENTRY_COLUMNS;
 use crate::statements::{COUNT, DATA, IDENTITY, key_columns, quote, stored_name};
 use crate::values::storage;
 
@@ -33,7 +35,8 @@ CREATE TABLE IF NOT EXISTS \"deltaview_clock\" (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The statements that create a graph's tables, and the catalog's.
+/// The statements that create the tables of a new database: the catalog's, then the graph's, with their entries in the
+/// catalog. A store opens what they make as if it had made it itself.
 ///
 /// ```
 /// use deltaview_graph::Graph;
@@ -44,11 +47,39 @@ CREATE TABLE IF NOT EXISTS \"deltaview_clock\" (
 /// # Ok::<(), deltaview_graph::BuildError>(())
 /// ```
 pub fn schema_sql(graph: &Graph) -> String {
-    let mut sql = CATALOG.to_string();
+    format!("{CATALOG}{}", graph_sql(graph))
+}
+
+/// The statements that create a graph's tables and enter them in the catalog.
+fn graph_sql(graph: &Graph) -> String {
+    let mut sql = String::new();
     for table in graph.tables() {
         sql.push_str(&table_sql(table.schema()));
     }
-    sql
+    for entry in entries(graph, None) {
+        sql.push_str(&entry_sql(&entry));
+    }
+    let columns = "\"graph\", \"t\", \"format_version\"";
+    let values = format!("{}, 0, {FORMAT_VERSION}", literal(graph.name()));
+    sql + &format!("INSERT INTO \"deltaview_clock\" ({columns}) VALUES ({values});\n")
+}
+
+/// The statements that enter one table in the catalog.
+fn entry_sql(entry: &Entry) -> String {
+    let [graph, vertex, role] = [&entry.graph, &entry.vertex, &entry.role].map(|text| literal(text));
+    let [table, fingerprint, description] =
+        [&entry.table, &entry.fingerprint, &entry.description].map(|text| literal(text));
+    let format_version = entry.format_version;
+    format!(
+        "INSERT INTO \"deltaview_catalog\" ({ENTRY_COLUMNS}) VALUES (\n  \
+         {graph},\n  {vertex},\n  {role},\n  {table},\n  {fingerprint},\n  {description},\n  {format_version}\n);\n\
+         INSERT INTO \"deltaview_last_update\" (\"graph\", \"table_name\", \"t\") VALUES ({graph}, {table}, 0);\n"
+    )
+}
+
+/// A text, quoted.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The statements that create one table and its indexes.
@@ -112,7 +143,11 @@ impl deltaview_store::catalog::Dialect for SqliteDialect {
         "sqlite"
     }
 
-    fn schema_sql(&self, graph: &Graph) -> String {
-        schema_sql(graph)
+    fn catalog_sql(&self) -> String {
+        CATALOG.to_string()
+    }
+
+    fn graph_sql(&self, graph: &Graph) -> String {
+        graph_sql(graph)
     }
 }

@@ -114,10 +114,17 @@ pub fn compare(graph: &Graph, of_graph: &[Entry], stored: &[Entry]) -> Result<()
 }
 
 /// A database's way of writing a graph's tables, as the `schema` command knows it.
+///
+/// The statements make in an empty database what a store makes there when it first opens it with the graph, entries of
+/// the catalog included: [`catalog_sql`](Self::catalog_sql) once, then [`graph_sql`](Self::graph_sql) of each graph. Each
+/// statement ends in a semicolon and a line break. The same graph gives the same text, always.
 pub trait Dialect {
     /// What the command line calls it: `sqlite`, `postgres`.
     fn name(&self) -> &'static str;
 
-    /// The statements that create the tables of a graph, and those that every store has.
-    fn schema_sql(&self, graph: &Graph) -> String;
+    /// The statements that create the tables that every store has, whatever its graphs.
+    fn catalog_sql(&self) -> String;
+
+    /// The statements that create the tables of a graph and enter them in the catalog.
+    fn graph_sql(&self, graph: &Graph) -> String;
 }

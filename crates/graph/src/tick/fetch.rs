@@ -41,7 +41,7 @@ pub enum FetchKeys {
 }
 
 /// A fetch without its types.
-pub(crate) trait ErasedFetch: Any + Send {
+pub(crate) trait ErasedFetch: Any + Send + Sync {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn keys(&self) -> FetchKeys;
     fn key<'a>(&'a self, position: usize, values: &mut Vec<KeyValue<'a>>);

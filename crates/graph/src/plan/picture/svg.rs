@@ -94,7 +94,7 @@ fn fill(look: Look) -> &'static str {
     }
 }
 
-/// All shapes have the room that the lid of a cylinder and the ends of a pill take.
+/// All shapes have the room that the lid of a cylinder takes.
 fn size(lines: &[String]) -> Point {
     // Most of what is above is twice as wide: Chinese, Japanese and Korean text, and emoji.
     let columns = |line: &String| {
@@ -211,7 +211,8 @@ impl RenderBackend for Canvas {
         ) = (at, size);
         let radius = match Outline::named(outline.as_deref()) {
             Outline::Box => 0.0,
-            Outline::Pill => height / 2.0,
+            // Not a full half circle: edges end at the corners, too.
+            Outline::Pill => height / 4.0,
             Outline::Cylinder => {
                 let (side, half, top) = (height - 2.0 * LID, width / 2.0, y + LID);
                 self.line(format_args!(

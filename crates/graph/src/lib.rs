@@ -22,7 +22,8 @@
 //!     unreachable!("a complete working set has nothing to fetch");
 //! };
 //! let changes = state.absorb(commit);
-//! assert_eq!(changes.get(lengths)?.to_string().lines().count(), 5);
+//! let three = deltaview_zset::Keyed::new(3, 2); // two words of three letters
+//! assert_eq!(changes.get(lengths)?.weight(&three), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -346,6 +346,11 @@ mod svg {
         assert_eq!(texts(&one), ["n", "input", "i64"]);
     }
 
+    #[test]
+    fn two_builds_have_one_image() {
+        assert_eq!(receipts().to_svg(), receipts().to_svg());
+    }
+
     /// As many paths lead through it as two to the power of 60: who walks them all never ends.
     #[test]
     fn diamonds_upon_diamonds_have_an_image() {

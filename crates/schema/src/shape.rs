@@ -125,6 +125,42 @@ impl Shape {
         Self::Option(Box::new(inner))
     }
 
+    /// The name of the type, without the fields of structs: `Option<Product>`, `Pair<Product, i64>`.
+    ///
+    /// ```
+    /// use deltaview_schema::Shape;
+    ///
+    /// let product = Shape::structure("Product", [("name", Shape::atom("String"))]);
+    /// let pair = Shape::structure("Pair", [("left", product), ("right", Shape::atom("i64"))]);
+    /// assert_eq!(pair.type_name(), "Pair<Product, i64>");
+    /// ```
+    pub fn type_name(&self) -> String {
+        let all = |parts: &[Self]| {
+            parts
+                .iter()
+                .map(Self::type_name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match self {
+            Self::Atom(name) | Self::Enum { name, .. } => name.clone(),
+            Self::Struct { name, fields } => match (name.as_str(), fields.as_slice()) {
+                ("Pair" | "Keyed", [first, second]) => {
+                    format!(
+                        "{name}<{}, {}>",
+                        first.shape.type_name(),
+                        second.shape.type_name()
+                    )
+                }
+                _ => name.clone(),
+            },
+            Self::Tuple(parts) => format!("({})", all(parts)),
+            Self::List(item) => format!("[{}]", item.type_name()),
+            Self::Map(key, value) => format!("{{{}: {}}}", key.type_name(), value.type_name()),
+            Self::Option(inner) => format!("Option<{}>", inner.type_name()),
+        }
+    }
+
     /// Flattens the shape into lines of a path and a type, the parts of nested structs under dotted paths.
     ///
     /// ```

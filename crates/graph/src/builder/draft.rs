@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::panic::Location;
 use std::sync::Arc;
 
-use deltaview_schema::{Index, IndexIdentity, IndexKey, Row, TableSchema};
+use deltaview_schema::{Index, IndexIdentity, IndexKey, Row, Shape, TableSchema};
 
 use crate::operators::{Operator, Stage};
 use crate::plan::{ErasedTable, TableId, VertexId};
@@ -17,8 +17,7 @@ pub(crate) struct Draft {
     pub(crate) inputs: Vec<VertexId>,
     pub(crate) work: Work,
     pub(crate) at: &'static Location<'static>,
-    /// The row type, as a shape.
-    pub(crate) row: String,
+    pub(crate) row: Shape,
     /// The index by which the stream has at most one row a key, and the type of its key.
     pub(crate) unique_by: Option<(IndexIdentity, TypeId)>,
 }

@@ -216,7 +216,7 @@ impl Builder {
             inputs: inputs.to_vec(),
             work,
             at,
-            row: Shape::of::<T>().to_string(),
+            row: Shape::of::<T>(),
             unique_by: None,
         });
         Stream {

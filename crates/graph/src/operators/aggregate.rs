@@ -16,12 +16,16 @@ use crate::state::key_text;
 /// The stored state of a group: the total weight of its rows, and their aggregate.
 pub(crate) type GroupState<K, A> = Keyed<K, (Weight, A)>;
 
+type Add<A> = dyn Fn(&A, &A) -> Option<A> + Send + Sync;
+type Scale<T, A> = dyn Fn(&T, Weight) -> Option<A> + Send + Sync;
+type Finish<A, V> = dyn Fn(Weight, &A) -> V + Send + Sync;
+
 /// The operations of a commutative group; `None` is an overflow.
 pub(crate) struct GroupOperations<T, A> {
     pub(crate) zero: A,
-    pub(crate) add: Arc<dyn Fn(&A, &A) -> Option<A> + Send + Sync>,
+    pub(crate) add: Arc<Add<A>>,
     /// A row, so many times.
-    pub(crate) scale: Arc<dyn Fn(&T, Weight) -> Option<A> + Send + Sync>,
+    pub(crate) scale: Arc<Scale<T, A>>,
 }
 
 /// Reads one key for each group that changed, and writes one row.
@@ -29,7 +33,7 @@ pub(crate) struct Aggregate<K, T, A, V> {
     pub(crate) index: Index<T, K>,
     pub(crate) operations: GroupOperations<T, A>,
     /// What is put out of a group's total weight and aggregate.
-    pub(crate) finish: Arc<dyn Fn(Weight, &A) -> V + Send + Sync>,
+    pub(crate) finish: Arc<Finish<A, V>>,
     pub(crate) table: TableId,
 }
 

@@ -142,6 +142,9 @@ impl<'a> Reads<'a> {
     }
 }
 
+/// What an operator writes to its tables.
+type TableDeltas = Vec<(TableId, Box<dyn ErasedDelta>)>;
+
 /// What an operator has at hand when it computes.
 pub(crate) struct Apply<'a> {
     plan: &'a Plan,
@@ -150,7 +153,7 @@ pub(crate) struct Apply<'a> {
     inputs: InputSlots<'a>,
     kept: Box<dyn Any + Send>,
     slot: Slot,
-    tables: Vec<(TableId, Box<dyn ErasedDelta>)>,
+    tables: TableDeltas,
 }
 
 impl<'a> Apply<'a> {
@@ -172,7 +175,7 @@ impl<'a> Apply<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> (Slot, Vec<(TableId, Box<dyn ErasedDelta>)>) {
+    pub(crate) fn finish(self) -> (Slot, TableDeltas) {
         (self.slot, self.tables)
     }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use deltaview_schema::{Index, IndexKey, Row, TableSchema};
+use deltaview_schema::{Index, IndexKey, Row, Shape, TableSchema};
 
 pub(crate) use compile::{Compiled, compile};
 pub(crate) use table::ErasedTable;
@@ -56,7 +56,7 @@ pub struct Vertex {
     pub(crate) inputs: Vec<usize>,
     pub(crate) tables: Vec<TableId>,
     pub(crate) at: &'static Location<'static>,
-    pub(crate) row: String,
+    pub(crate) row: Shape,
     pub(crate) operator: Box<dyn Operator>,
 }
 

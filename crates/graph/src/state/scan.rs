@@ -99,14 +99,14 @@ impl WorkingSet {
             let arrangement: &Arrangement<K, T> = self.arrangement(table.id());
             return Ok(in_order(arrangement.range(bounds.as_refs()), order));
         }
-        let secondary = self.secondary::<T>(graph, table, view.index - 1);
+        let secondary = self.secondary(graph, table, view.index - 1);
         let by_key: &ByKey<K, T> = secondary
             .downcast_ref()
             .expect("the handle has the key type of its index");
         Ok(in_order(by_key.range(bounds.as_refs()), order))
     }
 
-    fn secondary<T: Row>(&self, graph: &Graph, table: &Table, index: usize) -> &dyn std::any::Any {
+    fn secondary(&self, graph: &Graph, table: &Table, index: usize) -> &dyn std::any::Any {
         graph.plan().tables[table.id().0].secondary_of(self.erased(table.id()), index)
     }
 }

@@ -21,7 +21,11 @@ fn vertices(graph: &Graph) -> Vec<(String, String)> {
 
 /// The names of a graph's tables.
 fn tables(graph: &Graph) -> Vec<String> {
-    graph.tables().iter().map(|table| table.schema().name(None)).collect()
+    graph
+        .tables()
+        .iter()
+        .map(|table| table.schema().name(None))
+        .collect()
 }
 
 /// An index of words by their length.

@@ -11,7 +11,11 @@ fn names_come_from_operators_inputs_and_indexes() {
     let (graph, _) = Graph::build("g", |g| {
         let words = g.input::<String>("words");
         let names = g.input::<String>("names");
-        words.join(names, by_length(), by_length()).group_by(Index::new("all", |_| 0_u8)).count().view("pairs")
+        words
+            .join(names, by_length(), by_length())
+            .group_by(Index::new("all", |_| 0_u8))
+            .count()
+            .view("pairs")
     })
     .expect("the graph is right");
     assert_eq!(
@@ -28,7 +32,10 @@ fn names_come_from_operators_inputs_and_indexes() {
 #[test]
 fn a_given_name_carries_on() {
     let (graph, _) = Graph::build("g", |g| {
-        let long = g.input::<String>("words").filter(|word| word.len() > 3).named("long_words");
+        let long = g
+            .input::<String>("words")
+            .filter(|word| word.len() > 3)
+            .named("long_words");
         long.group_by(by_length()).count().view("lengths")
     })
     .expect("the graph is right");
@@ -45,7 +52,10 @@ fn a_view_of_groups_has_one_row_a_key_and_a_view_of_what_is_made_of_them_has_not
     })
     .expect("the graph is right");
     let unique = |name: &str| {
-        let table = graph.tables().iter().find(|table| table.schema().vertex == name);
+        let table = graph
+            .tables()
+            .iter()
+            .find(|table| table.schema().vertex == name);
         table.expect("the view has a table").schema().unique
     };
     assert!(unique("counts"));

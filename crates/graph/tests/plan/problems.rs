@@ -7,7 +7,11 @@ use super::{by_length, by_word};
 
 /// Each problem's kind, and its line relative to the first line of the closure.
 fn problems(error: &BuildError, first_line: u32) -> Vec<(ProblemKind, u32)> {
-    error.problems().iter().map(|problem| (problem.kind(), problem.location().line() - first_line)).collect()
+    error
+        .problems()
+        .iter()
+        .map(|problem| (problem.kind(), problem.location().line() - first_line))
+        .collect()
 }
 
 #[test]
@@ -20,7 +24,12 @@ fn duplicate_names_are_told_with_both_lines() {
     });
     let error = built.expect_err("SQL would not tell the names apart");
     assert_eq!(problems(&error, line), [(ProblemKind::DuplicateName, 3)]);
-    assert!(error.to_string().contains(&format!("problems.rs:{}", line + 2)), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("problems.rs:{}", line + 2)),
+        "{error}"
+    );
 }
 
 #[test]
@@ -31,8 +40,13 @@ fn two_aggregates_of_one_grouping_ask_for_a_name() {
         let second = lengths.sum(|word| -(word.len() as i64));
         (first.output("first"), second.output("second"))
     });
-    let error = built.expect_err("two tables would have one name").to_string();
-    assert!(error.contains("`words_sum_by_length`") && error.contains(".named("), "{error}");
+    let error = built
+        .expect_err("two tables would have one name")
+        .to_string();
+    assert!(
+        error.contains("`words_sum_by_length`") && error.contains(".named("),
+        "{error}"
+    );
 }
 
 #[test]
@@ -73,11 +87,21 @@ fn streams_of_two_graphs_do_not_mix() {
         let words = outer.input::<String>("words");
         let inner = Graph::build("inner", |inner| {
             let names = inner.input::<String>("names");
-            (names.plus(words).output("sum"), names.join(words, by_length(), by_length()).output("joined"))
+            (
+                names.plus(words).output("sum"),
+                names.join(words, by_length(), by_length()).output("joined"),
+            )
         });
         let error = inner.expect_err("the streams are of two graphs");
-        let kinds: Vec<ProblemKind> = error.problems().iter().map(|problem| problem.kind()).collect();
-        assert_eq!(kinds, [ProblemKind::ForeignStream, ProblemKind::ForeignStream]);
+        let kinds: Vec<ProblemKind> = error
+            .problems()
+            .iter()
+            .map(|problem| problem.kind())
+            .collect();
+        assert_eq!(
+            kinds,
+            [ProblemKind::ForeignStream, ProblemKind::ForeignStream]
+        );
         words.output("words_out")
     });
     outer.expect("the outer graph is right");
@@ -97,8 +121,16 @@ fn columns_of_one_name_are_refused() {
 fn the_same_view_twice_is_refused() {
     let built = Graph::build("g", |g| {
         let words = g.input::<String>("words");
-        (words.view_by("one", by_word()), words.view_by("two", by_word()))
+        (
+            words.view_by("one", by_word()),
+            words.view_by("two", by_word()),
+        )
     });
-    let error = built.expect_err("the first view's handle reads the same").to_string();
-    assert!(error.contains("`two`") && error.contains("`one`"), "{error}");
+    let error = built
+        .expect_err("the first view's handle reads the same")
+        .to_string();
+    assert!(
+        error.contains("`two`") && error.contains("`one`"),
+        "{error}"
+    );
 }

@@ -5,7 +5,6 @@
 
 mod dot;
 mod mermaid;
-mod row;
 #[cfg(feature = "svg")]
 mod svg;
 mod text;
@@ -131,7 +130,7 @@ impl Node<'_> {
     }
 
     fn row_name(&self) -> String {
-        printable(&row::type_name(&self.vertex.row))
+        printable(&self.vertex.row.type_name())
     }
 
     /// Whether its edges carry changes by key.

@@ -32,7 +32,10 @@ fn write_vertex(text: &mut String, node: &Node<'_>, nodes: &[Node<'_>]) {
         .map(|input| nodes[*input].name.as_str())
         .collect();
     let of = if inputs.is_empty() { "" } else { " of " };
-    let (kind, row) = (printable(&node.vertex.kind), printable(&node.vertex.row));
+    let (kind, row) = (
+        printable(&node.vertex.kind),
+        printable(&node.vertex.row.to_string()),
+    );
     push_line(
         text,
         format_args!("  {}: {kind}{of}{} -> {row}", node.name, inputs.join(", ")),
@@ -54,7 +57,7 @@ fn remembered<'p>(position: usize, nodes: &[Node<'p>]) -> Option<&'p TableSchema
 
 fn write_table(text: &mut String, table: &TableSchema, node: &Node<'_>) {
     let row = table.row.to_string();
-    let of = if row == node.vertex.row {
+    let of = if table.row == node.vertex.row {
         String::new()
     } else {
         format!(" of {}", printable(&row))

@@ -49,6 +49,7 @@
 //!
 //! - `sqlite`: [`SqliteStore`](https://docs.rs/deltaview-store-sqlite), with SQLite compiled in; `sqlite-system` links
 //!   the system's.
+//! - `postgres`: the tables as Postgres writes them, for the `schema` command. There is no Postgres store yet.
 //! - `schema-command`: a ready command that prints the tables of your graphs, for an xtask of your own.
 //! - `svg`: pictures of a graph as SVG.
 //! - `uuid`, `rust_decimal`, `chrono`, `jiff`: their types as keys.
@@ -70,6 +71,8 @@ pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet
 
 #[cfg(feature = "schema-command")]
 pub use deltaview_store::schema_command;
+#[cfg(feature = "postgres")]
+pub use deltaview_store_postgres as postgres;
 #[cfg(feature = "sqlite-system")]
 pub use deltaview_store_sqlite as sqlite;
 #[cfg(feature = "sqlite-system")]

@@ -7,7 +7,7 @@
 //! This crate never does IO and reads no clock: all that it knows of the world is in its arguments.
 //!
 //! ```
-//! use deltaview_graph::{Graph, Step, WorkingSet};
+//! use deltaview_graph::{Edit, Graph, Step, WorkingSet};
 //! use deltaview_schema::Index;
 //!
 //! let (graph, (words, lengths)) = Graph::build("words", |g| {

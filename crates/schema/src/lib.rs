@@ -36,6 +36,6 @@ pub use index::{Index, IndexIdentity};
 pub use indexable::{Indexable, Row};
 pub use key::{ColumnType, IndexKey, KeyColumn, KeyValue, order};
 pub use shape::{Field, Shape};
-pub use table::{Column, Difference, IndexSchema, TableSchema, describe_differences};
+pub use table::{Column, Difference, IndexSchema, TableSchema, cut_name, describe_differences};
 
 pub use ordered_float::{NotNan, OrderedFloat};

@@ -166,8 +166,8 @@ impl TableSchema {
     }
 }
 
-/// Cuts a name to a limit of bytes, ending a cut one in a hash of the whole.
-fn cut_name(name: &str, limit: Option<usize>) -> String {
+/// Cuts a name to a limit of bytes: a longer one ends in eight hexadecimal digits of the BLAKE3 hash of the whole.
+pub fn cut_name(name: &str, limit: Option<usize>) -> String {
     const HASH_DIGITS: usize = 8;
     match limit {
         Some(limit) if name.len() > limit => {

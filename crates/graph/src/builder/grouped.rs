@@ -42,6 +42,20 @@ impl<T, K> std::fmt::Debug for Grouped<'_, T, K> {
 
 impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
     /// The number of rows of each group, copies counted. SQL: `count(*)`.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (words, counts)) = Graph::build("words", |g| {
+    ///     let words = g.input::<String>("words");
+    ///     let by_length = Index::new("length", |word: &String| word.len() as i64);
+    ///     (words.handle(), words.group_by(by_length).count().view("counts"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(words, ["one".into(), "two".into()]).commit()?;
+    /// assert_eq!(store.view(counts).get(&3)?, Some(Keyed::new(3, 2)));
+    /// store.change().remove(words, ["one".into(), "two".into()]).commit()?;
+    /// assert_eq!(store.view(counts).get(&3)?, None); // the group is gone, as in SQL
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn count(self) -> Stream<'g, Keyed<K, Weight>> {
         let operations = GroupOperations {
@@ -74,6 +88,24 @@ impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
     ///
     /// `add` must be associative and commutative with `zero` as its identity, and `scale` must be linear in the weight:
     /// `scale(row, a + b) == add(scale(row, a), scale(row, b))`. The answer is wrong otherwise.
+    /// The group below is the integers modulo 7:
+    ///
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, sums)) = Graph::build("modular", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     let sums = numbers.group_by(Index::new("sign", |n: &i64| *n >= 0)).reduce(
+    ///         0,
+    ///         |a, b| Some((a + b).rem_euclid(7)),
+    ///         |n, weight| Some((n.rem_euclid(7) * weight.rem_euclid(7)).rem_euclid(7)),
+    ///     );
+    ///     (numbers.handle(), sums.view("sums"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(numbers, [5, 6, -1]).commit()?;
+    /// assert_eq!(store.view(sums).get(&true)?, Some(Keyed::new(true, 4)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn reduce<A: Row>(
         self,

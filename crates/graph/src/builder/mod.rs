@@ -85,6 +85,21 @@ impl Builder {
     /// `delete` by key, and a duplicate or missing row is an error.
     ///
     /// Its rows are kept in the arrangement by the primary key, which joins by the same index share.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (prices, view)) = Graph::build("shop", |g| {
+    ///     let prices = g.table("prices", Index::new("name", |price: &(String, i64)| price.0.clone()));
+    ///     (prices.handle(), prices.view("all"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(prices, [("tv".into(), 3)]).commit()?;
+    /// store.change().update(prices, "tv".into(), |price| price.1 += 1).commit()?;
+    /// store.change().upsert(prices, [("radio".into(), 5)]).commit()?;
+    /// assert_eq!(store.view(view).iter()?.into_zset()?.weight(&("tv".into(), 4)), 1);
+    /// let twice = store.change().insert(prices, [("tv".into(), 9)]).commit();
+    /// assert!(twice.unwrap_err().to_string().contains("has a row with key \"tv\" already"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn table<T: Row, K: IndexKey>(
         &self,
@@ -114,6 +129,20 @@ impl Builder {
     /// Adds a further index to a view: returns the handle that reads the view by it.
     ///
     /// In SQL it is a secondary index on columns of its own; in memory, the same rows by another key.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (prices, by_name, by_price)) = Graph::build("shop", |g| {
+    ///     let prices = g.input::<(String, i64)>("prices");
+    ///     let by_name = prices.view_by("all", Index::new("name", |price: &(String, i64)| price.0.clone()));
+    ///     let by_price = g.also_by(by_name, Index::new("price", |price: &(String, i64)| Reverse(price.1)));
+    ///     (prices.handle(), by_name, by_price)
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(prices, [("tv".into(), 3), ("radio".into(), 5)]).commit()?;
+    /// let dearest = store.view(by_price).iter()?.next().transpose()?;
+    /// assert_eq!(dearest, Some((("radio".into(), 5), 1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn also_by<T: Row, K: IndexKey, K2: IndexKey>(
         &self,

@@ -167,6 +167,19 @@ impl<'g, T: Row> Stream<'g, T> {
     }
 
     /// The negative of the stream: each weight changes its sign. `a.plus(b.negate())` is `a` minus `b`. No state.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (all, done, open)) = Graph::build("tasks", |g| {
+    ///     let all = g.input::<u32>("all");
+    ///     let done = g.input::<u32>("done");
+    ///     (all.handle(), done.handle(), all.plus(done.negate()).view("open"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(all, [1, 2, 3]).insert(done, [2]).commit()?;
+    /// let open: Vec<u32> = store.view(open).iter()?.map(|row| Ok(row?.0)).collect::<Result<_, deltaview::Error>>()?;
+    /// assert_eq!(open, [1, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn negate(self) -> Self {
         let negate = |_: &T, weight: Weight| weight.checked_neg();
@@ -206,6 +219,26 @@ impl<'g, T: Row> Stream<'g, T> {
     }
 
     /// As [`Self::join`], with a closure that makes the row of the key and both rows.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (users, orders, spent)) = Graph::build("shop", |g| {
+    ///     let users = g.input::<(u32, String)>("users");
+    ///     let orders = g.input::<(u32, i64)>("orders");
+    ///     let spent = users.join_map(
+    ///         orders,
+    ///         Index::new("id", |user: &(u32, String)| user.0),
+    ///         Index::new("user", |order: &(u32, i64)| order.0),
+    ///         |_id, user, order| (user.1.clone(), order.1),
+    ///     );
+    ///     (users.handle(), orders.handle(), spent.output("spent"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(users, [(7, "ada".into())]).commit()?;
+    /// let changed = store.change().insert(orders, [(7, 30), (8, 40)]).commit()?;
+    /// assert_eq!(changed.get(spent)?.weight(&("ada".into(), 30)), 1);
+    /// assert_eq!(changed.get(spent)?.len(), 1); // nobody is user 8
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn join_map<R: Row, K: IndexKey, U: Row>(
         self,
@@ -256,6 +289,19 @@ impl<'g, T: Row> Stream<'g, T> {
     }
 
     /// The stream, one iteration later (DBSP §2, `z⁻¹`). State: the last delta.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (words, late)) = Graph::build("late", |g| {
+    ///     let words = g.input::<String>("words");
+    ///     (words.handle(), words.delay().output("late"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let now = store.change().insert(words, ["word".to_string()]).commit()?;
+    /// assert!(now.get(late)?.is_empty());
+    /// let next = store.change().commit()?; // an iteration that changes no input
+    /// assert_eq!(next.get(late)?.weight(&"word".to_string()), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn delay(self) -> Self {
         self.remembering("delay", "last", |table| {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use deltaview_schema::{Index, IndexKey, Row, TableSchema};
-use deltaview_zset::{Weight, ZSet};
+use deltaview_zset::Weight;
 
-use super::{ErasedArrangement, Secondary, SecondaryIndex};
+use super::{Bucket, ErasedArrangement, Secondary, SecondaryIndex};
 
 /// A table of the plan with its types: how the key of a row is computed, and the further indexes.
 pub(crate) struct TypedTable<K, T> {
@@ -18,7 +18,7 @@ pub(crate) struct TypedTable<K, T> {
 
 /// Rows by key. Complete, or partial: then a key is resident once it was fetched, even where it has no rows.
 pub(crate) struct Arrangement<K, T> {
-    rows: BTreeMap<K, ZSet<T>>,
+    rows: BTreeMap<K, Bucket<T>>,
     complete: bool,
     all_resident: bool,
     secondary: Vec<Box<dyn Secondary<T>>>,
@@ -55,7 +55,7 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             self.is_resident(key),
             "an operator reads only the keys that it named"
         );
-        self.rows.get(key).into_iter().flat_map(ZSet::iter)
+        self.rows.get(key).into_iter().flat_map(Bucket::iter)
     }
 
     /// The only row of a key, in a table that has one row a key.
@@ -83,7 +83,7 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     pub(crate) fn range<'a>(
         &'a self,
         bounds: (Bound<&K>, Bound<&K>),
-    ) -> impl DoubleEndedIterator<Item = (&'a K, &'a ZSet<T>)> + use<'a, K, T> {
+    ) -> impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<T>)> + use<'a, K, T> {
         self.rows.range::<K, _>(bounds)
     }
 
@@ -111,7 +111,7 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             return;
         }
         let rows = self.rows.entry(key.clone()).or_default();
-        rows.insert(row.clone(), weight)
+        rows.add(row, weight)
             .expect("the sum was checked before the commit was written");
         if self.all_resident && rows.is_empty() {
             self.rows.remove(key);
@@ -136,6 +136,6 @@ impl<K: IndexKey, T: Row> ErasedArrangement for Arrangement<K, T> {
     }
 
     fn rows(&self) -> usize {
-        self.rows.values().map(ZSet::len).sum()
+        self.rows.values().map(Bucket::len).sum()
     }
 }

@@ -3,6 +3,7 @@
 //! and a commit is absorbed.
 
 mod arrangement;
+mod bucket;
 pub(crate) mod scan;
 mod secondary;
 mod table_delta;
@@ -10,6 +11,7 @@ mod table_delta;
 use std::any::Any;
 
 pub(crate) use arrangement::{Arrangement, TypedTable};
+pub(crate) use bucket::Bucket;
 pub(crate) use secondary::{Secondary, SecondaryIndex};
 pub(crate) use table_delta::{ErasedDelta, TableDelta, Visit, hex_text, key_text};
 

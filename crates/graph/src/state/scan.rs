@@ -3,9 +3,9 @@
 use std::ops::{Bound, RangeBounds};
 
 use deltaview_schema::{IndexKey, Row};
-use deltaview_zset::{Weight, ZSet};
+use deltaview_zset::Weight;
 
-use super::{Arrangement, WorkingSet};
+use super::{Arrangement, Bucket, WorkingSet};
 use crate::error::HandleError;
 use crate::handle::ViewHandle;
 use crate::plan::{Graph, Table};
@@ -111,8 +111,8 @@ impl WorkingSet {
     }
 }
 
-fn in_order<'a, K: 'a, T: Ord + 'a>(
-    groups: impl DoubleEndedIterator<Item = (&'a K, &'a ZSet<T>)> + 'a,
+fn in_order<'a, K: 'a, T: Ord + Clone + 'a>(
+    groups: impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<T>)> + 'a,
     order: Order,
 ) -> Rows<'a, T> {
     match order {

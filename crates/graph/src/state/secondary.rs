@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use deltaview_schema::{Index, IndexKey, IndexSchema, KeyValue, Row};
-use deltaview_zset::{Weight, ZSet};
+use deltaview_zset::Weight;
+
+use super::Bucket;
 
 /// A further index of a table, without the type of its key.
 pub(crate) trait SecondaryIndex<T>: Send + Sync {
@@ -62,14 +64,14 @@ impl<K2: IndexKey> SecondaryKeys for Vec<K2> {
 
 /// Rows by the key of a secondary index.
 pub(crate) struct ByKey<K2, T> {
-    rows: BTreeMap<K2, ZSet<T>>,
+    rows: BTreeMap<K2, Bucket<T>>,
 }
 
 impl<K2: IndexKey, T: Row> ByKey<K2, T> {
     pub(crate) fn range<'a>(
         &'a self,
         bounds: (Bound<&K2>, Bound<&K2>),
-    ) -> impl DoubleEndedIterator<Item = (&'a K2, &'a ZSet<T>)> + use<'a, K2, T> {
+    ) -> impl DoubleEndedIterator<Item = (&'a K2, &'a Bucket<T>)> + use<'a, K2, T> {
         self.rows.range::<K2, _>(bounds)
     }
 }
@@ -87,7 +89,7 @@ impl<K2: IndexKey, T: Row> Secondary<T> for ByKey<K2, T> {
         for (key, (row, weight)) in keys.iter().zip(rows) {
             let of_key = self.rows.entry(key.clone()).or_default();
             of_key
-                .insert(row.clone(), weight)
+                .add(row, weight)
                 .expect("the same sum fits in the arrangement");
             if of_key.is_empty() {
                 self.rows.remove(key);

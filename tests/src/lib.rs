@@ -1,1 +1,9 @@
-//! Tests of the whole.
+//! Tests of the whole: what several test binaries share.
+//!
+//! [`item`] has a row type whose keys collide often, and the closures that queries are made of; [`plan`] has queries as
+//! data; [`naive`] evaluates them from scratch. None of it knows the operators of deltaview: only the closures that a
+//! user would have written are common to both sides.
+
+pub mod item;
+pub mod naive;
+pub mod plan;

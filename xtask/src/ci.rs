@@ -40,7 +40,7 @@ fn steps() -> Vec<Step> {
             }
         }),
         Step::new("test", "cargo xtask test", || {
-            test::run(&[]).map(|()| Outcome::Done)
+            test::run(&[], test::Postgres::Needed).map(|()| Outcome::Done)
         }),
     ]
 }

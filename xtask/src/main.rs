@@ -16,7 +16,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod ci;
+mod postgres;
 mod process;
+mod schema;
 mod test;
 mod tidy;
 
@@ -26,8 +28,13 @@ mod tidy;
 enum Xtask {
     /// Everything a change must pass, in order, stopping at the first step that fails.
     Ci,
+    /// Print the tables of the examples' graphs, or check or refresh their dumps in `schema/`.
+    Schema(schema::Options),
     /// Run every test: the doctests, then all others, so that the runner's summary comes last.
     Test {
+        /// Leave out the tests that need a Postgres server, instead of starting one for them.
+        #[arg(long)]
+        skip_postgres: bool,
         /// Arguments for the runner: `cargo nextest run` where it is installed, else `cargo test`.
         #[arg(last = true, value_name = "RUNNER ARGS")]
         runner: Vec<String>,
@@ -39,7 +46,11 @@ enum Xtask {
 fn main() -> ExitCode {
     let outcome = match Xtask::parse() {
         Xtask::Ci => ci::run(),
-        Xtask::Test { runner } => test::run(&runner),
+        Xtask::Schema(options) => schema::run(&options),
+        Xtask::Test {
+            skip_postgres,
+            runner,
+        } => test::run(&runner, test::Postgres::unless(skip_postgres)),
         Xtask::Tidy => tidy::run(),
     };
     match outcome {
@@ -64,7 +75,7 @@ mod tests {
     #[test]
     fn what_follows_the_dashes_goes_to_the_runner() {
         let parsed = Xtask::try_parse_from(["xtask", "test", "--", "--no-fail-fast", "join"]);
-        let Ok(Xtask::Test { runner }) = parsed else {
+        let Ok(Xtask::Test { runner, .. }) = parsed else {
             panic!("`test -- …` did not parse: {parsed:?}");
         };
         assert_eq!(runner, ["--no-fail-fast", "join"]);

@@ -2,22 +2,42 @@
 //!
 //! Doctests run first and all other tests after them, so that on success the runner's own summary is
 //! the last thing written. Both parts run even if the first fails: one run shows all that is broken.
+//!
+//! Tests that need a Postgres server are in modules named [`ON_POSTGRES`], and find it by
+//! [`postgres::VARIABLE`]. They are left out on demand only, and then the runner counts them as such: no test
+//! passes because there was no server.
 
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::process;
+use crate::{postgres, process};
+
+/// The part of a test's path by which it says that it needs a server.
+const ON_POSTGRES: &str = "on_postgres::";
 
 /// Runs the doctests, then all other tests, passing `runner_args` on to the latter's runner.
-pub(crate) fn run(runner_args: &[String]) -> Result<()> {
+pub(crate) fn run(runner_args: &[String], postgres: Postgres) -> Result<()> {
+    let server = match postgres {
+        Postgres::Needed => Some(postgres::Server::find_or_start()?),
+        Postgres::LeftOut => None,
+    };
+    let with_server = |mut command: Command| {
+        if let Some(server) = &server {
+            command.env(postgres::VARIABLE, server.url());
+        }
+        process::run(command)
+    };
     let runner = if process::has_subcommand("nextest") {
         Runner::Nextest
     } else {
         Runner::CargoTest
     };
-    let doctests = process::run(doctests());
-    let others = process::run(runner.command(runner_args));
+    let doctests = with_server(doctests());
+    let others = with_server(runner.command(runner_args, postgres));
+    if postgres == Postgres::LeftOut {
+        eprintln!("postgres: the tests that need a server were left out and did not run");
+    }
     let failures: Vec<String> = [doctests, others]
         .into_iter()
         .filter_map(|outcome| Some(outcome.err()?.to_string()))
@@ -28,6 +48,26 @@ pub(crate) fn run(runner_args: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// What becomes of the tests that need a Postgres server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Postgres {
+    /// They get one.
+    Needed,
+    /// They do not run.
+    LeftOut,
+}
+
+impl Postgres {
+    /// Needed, unless somebody said to skip it.
+    pub(crate) fn unless(skip: bool) -> Self {
+        if skip {
+            Postgres::LeftOut
+        } else {
+            Postgres::Needed
+        }
+    }
+}
+
 /// What runs everything but the doctests. nextest cannot run doctests, and is the better at the rest.
 #[derive(Clone, Copy)]
 enum Runner {
@@ -36,7 +76,7 @@ enum Runner {
 }
 
 impl Runner {
-    fn command(self, args: &[String]) -> Command {
+    fn command(self, args: &[String], postgres: Postgres) -> Command {
         let mut command = match self {
             Runner::Nextest => process::cargo(["nextest", "run"]),
             // The targets are spelled out because without them `cargo test` runs the doctests too.
@@ -45,6 +85,13 @@ impl Runner {
             }
         };
         command.args(["--workspace", "--all-features"]).args(args);
+        if postgres == Postgres::LeftOut {
+            // Behind the dashes, both runners take the arguments of a test program.
+            if !args.iter().any(|arg| arg == "--") {
+                command.arg("--");
+            }
+            command.args(["--skip", ON_POSTGRES]);
+        }
         command
     }
 }
@@ -57,23 +104,38 @@ fn doctests() -> Command {
 mod tests {
     use super::*;
 
-    fn line(runner: Runner, args: &[&str]) -> String {
+    fn line(runner: Runner, args: &[&str], postgres: Postgres) -> String {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-        process::shown(&runner.command(&args))
+        process::shown(&runner.command(&args, postgres))
     }
 
     #[test]
     fn nextest_gets_the_arguments() {
         assert_eq!(
-            line(Runner::Nextest, &["--no-fail-fast"]),
+            line(Runner::Nextest, &["--no-fail-fast"], Postgres::Needed),
             "cargo nextest run --workspace --all-features --no-fail-fast"
         );
     }
 
     #[test]
     fn cargo_test_leaves_the_doctests_out() {
-        let line = line(Runner::CargoTest, &[]);
+        let line = line(Runner::CargoTest, &[], Postgres::Needed);
         assert!(line.contains("--lib --bins --tests"), "{line}");
         assert!(!line.contains("--doc"), "{line}");
+    }
+
+    #[test]
+    fn tests_that_need_a_server_are_left_out_on_demand() {
+        for runner in [Runner::Nextest, Runner::CargoTest] {
+            let all = line(runner, &[], Postgres::Needed);
+            assert!(!all.contains("--skip"), "{all}");
+            let without = line(runner, &["join"], Postgres::LeftOut);
+            assert_eq!(without, format!("{all} join -- --skip on_postgres::"));
+            let dashed = line(runner, &["--", "--exact", "join"], Postgres::LeftOut);
+            assert_eq!(
+                dashed,
+                format!("{all} -- --exact join --skip on_postgres::")
+            );
+        }
     }
 }

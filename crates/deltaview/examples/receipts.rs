@@ -57,7 +57,9 @@ pub(crate) fn graph() -> Result<(Graph, Shop), BuildError> {
     Graph::build("receipts", |g| {
         let products = g.input::<Product>("products");
         let line_items = g.input::<LineItem>("line_items");
-        let by_basket = Index::new("basket_id", |sold: &Pair<Product, LineItem>| sold.right.basket_id);
+        let by_basket = Index::new("basket_id", |sold: &Pair<Product, LineItem>| {
+            sold.right.basket_id
+        });
         let receipts = products
             .join(line_items, Product::by_name(), LineItem::by_product_name())
             .group_by(by_basket)
@@ -105,7 +107,10 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<()>
         }
         let mut store = MemoryStore::new(&graph);
         sell(&mut store, shop, out)?;
-        writeln!(out, "\nThe view again, read from the same store (memory ends with the process):")?;
+        writeln!(
+            out,
+            "\nThe view again, read from the same store (memory ends with the process):"
+        )?;
         return show(&store, shop, out);
     }
 
@@ -118,31 +123,53 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<()>
     writeln!(out, "The view is kept in {name}")?;
     let mut store = SqliteStore::open(&file, &graph)?;
     if store.view(shop.receipts).iter()?.next().is_some() {
-        writeln!(out, "\nIt has receipts from an earlier run (delete it to begin again):")?;
+        writeln!(
+            out,
+            "\nIt has receipts from an earlier run (delete it to begin again):"
+        )?;
         return show(&store, shop, out);
     }
     sell(&mut store, shop, out)?;
     drop(store);
 
     let store = SqliteStore::open_existing(&file, &graph).context("opening the file again")?;
-    writeln!(out, "\nThe view again, read by a new store opened on the same file:")?;
+    writeln!(
+        out,
+        "\nThe view again, read by a new store opened on the same file:"
+    )?;
     show(&store, shop, out)
 }
 
 /// The two changes: the first sales, then a new price.
 fn sell<S: Store>(store: &mut S, shop: Shop, out: &mut impl Write) -> anyhow::Result<()> {
-    let product = |name: &str, price| Product { name: name.into(), price };
-    let item = |basket_id, product_name: &str, qty| LineItem { basket_id, product_name: product_name.into(), qty };
+    let product = |name: &str, price| Product {
+        name: name.into(),
+        price,
+    };
+    let item = |basket_id, product_name: &str, qty| LineItem {
+        basket_id,
+        product_name: product_name.into(),
+        qty,
+    };
     store
         .change()
         .insert(shop.products, [product("tv", 3), product("radio", 5)])
-        .insert(shop.line_items, [item(1, "radio", 4), item(1, "tv", 1), item(2, "tv", 2)])
+        .insert(
+            shop.line_items,
+            [item(1, "radio", 4), item(1, "tv", 1), item(2, "tv", 2)],
+        )
         .commit()?;
     writeln!(out, "\nThe view, after the first sales:")?;
     show(store, shop, out)?;
 
-    let committed = store.change().replace(shop.products, product("tv", 3), product("tv", 4)).commit()?;
-    writeln!(out, "\nWhat changed in it when the price of a tv went from $3 to $4:")?;
+    let committed = store
+        .change()
+        .replace(shop.products, product("tv", 3), product("tv", 4))
+        .commit()?;
+    writeln!(
+        out,
+        "\nWhat changed in it when the price of a tv went from $3 to $4:"
+    )?;
     writeln!(out, "{}", committed.get(shop.receipts)?)?;
     Ok(())
 }

@@ -5,12 +5,11 @@ use deltaview_store::catalog::{Entry, FORMAT_VERSION, compare, entries};
 use deltaview_store::{Error, ErrorKind};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::ddl::{CATALOG, table_sql};
+use crate::ddl::{CATALOG, CATALOG_TABLES, index_name, table_sql};
 use crate::error::Context;
 
 /// The columns of the catalog, as they are read.
-pub(crate) const ENTRY_COLUMNS: &str =
-    "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \"format_version\"";
+pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \"format_version\"";
 
 /// What a database has of a graph.
 pub(crate) enum Found {
@@ -20,18 +19,52 @@ pub(crate) enum Found {
 
 /// Compares what the database has with the graph, and changes nothing.
 pub(crate) fn check(conn: &Connection, graph: &Graph) -> Result<Found, Error> {
-    let doing = || format!("reading the catalog of graph `{}`", graph.name());
-    if !has_catalog(conn).context(doing)? {
+    let doing = || reading(conn, graph);
+    // One snapshot: another process may be creating the tables.
+    let snapshot = conn
+        .is_autocommit()
+        .then(|| conn.unchecked_transaction())
+        .transpose()
+        .context(doing)?;
+    let found = check_snapshot(conn, graph)?;
+    if let Some(snapshot) = snapshot {
+        snapshot.commit().context(doing)?;
+    }
+    Ok(found)
+}
+
+fn reading(conn: &Connection, graph: &Graph) -> String {
+    match conn.path() {
+        Some(path) if !path.is_empty() => {
+            format!("reading the catalog of graph `{}` in {path}", graph.name())
+        }
+        _ => format!("reading the catalog of graph `{}`", graph.name()),
+    }
+}
+
+fn check_snapshot(conn: &Connection, graph: &Graph) -> Result<Found, Error> {
+    let doing = || reading(conn, graph);
+    let parts = catalog_tables(conn).context(doing)?;
+    if parts.is_empty() {
         return Ok(Found::Nothing);
     }
+    let missing: Vec<String> = CATALOG_TABLES
+        .iter()
+        .filter(|table| !parts.iter().any(|part| part == *table))
+        .map(|table| format!("table `{table}` is missing"))
+        .collect();
+    if !missing.is_empty() {
+        return Err(incomplete(graph, missing));
+    }
     let clock: Option<i64> = conn
-        .query_row("SELECT \"format_version\" FROM \"deltaview_clock\" WHERE \"graph\" = ?1", [graph.name()], |row| {
-            row.get(0)
-        })
+        .query_row(
+            "SELECT \"format_version\" FROM \"deltaview_clock\" WHERE \"graph\" = ?1",
+            [graph.name()],
+            |row| row.get(0),
+        )
         .optional()
         .context(doing)?;
-    let Some(format_version) = clock else { return Ok(Found::Nothing) };
-    if format_version > FORMAT_VERSION {
+    if let Some(format_version) = clock.filter(|version| *version > FORMAT_VERSION) {
         let message = format!(
             "graph `{}` has format version {format_version}, and this version of deltaview knows {FORMAT_VERSION} at \
              most: use a newer deltaview",
@@ -40,14 +73,70 @@ pub(crate) fn check(conn: &Connection, graph: &Graph) -> Result<Found, Error> {
         return Err(Error::new(ErrorKind::NewerFormat, message));
     }
     let stored = stored_entries(conn, graph.name()).context(doing)?;
+    if clock.is_none() {
+        if stored.is_empty() {
+            return Ok(Found::Nothing);
+        }
+        return Err(incomplete(
+            graph,
+            vec!["table `deltaview_clock` does not have the graph".to_string()],
+        ));
+    }
     compare(graph, &entries(graph, None), &stored)?;
-    Ok(Found::Same)
+    let missing = missing_objects(conn, graph).context(doing)?;
+    if missing.is_empty() {
+        Ok(Found::Same)
+    } else {
+        Err(incomplete(graph, missing))
+    }
 }
 
-fn has_catalog(conn: &Connection) -> rusqlite::Result<bool> {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('deltaview_catalog', \
-               'deltaview_clock', 'deltaview_last_update')";
-    conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|tables| tables == 3)
+/// Somebody has removed a part of what was created in one transaction.
+fn incomplete(graph: &Graph, details: Vec<String>) -> Error {
+    let message = format!(
+        "the database has only a part of graph `{}`: something else than deltaview has changed it. Nothing was changed. \
+         Restore it from a backup. What is missing:",
+        graph.name()
+    );
+    Error::new(ErrorKind::Mismatch, message).with_details(details)
+}
+
+/// Which tables of the catalog the database has.
+fn catalog_tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (?1, ?2, ?3)";
+    let mut statement = conn.prepare(sql)?;
+    statement
+        .query_map(CATALOG_TABLES, |row| row.get(0))?
+        .collect()
+}
+
+/// The tables and indexes that the catalog has and the database has not, a line each.
+fn missing_objects(conn: &Connection, graph: &Graph) -> rusqlite::Result<Vec<String>> {
+    let mut statement =
+        conn.prepare("SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2")?;
+    let mut missing = Vec::new();
+    for (kind, name, vertex) in objects(graph) {
+        if !statement.exists((kind, &name))? {
+            missing.push(format!(
+                "vertex `{vertex}`: {kind} `{name}` is in the catalog, missing in the database"
+            ));
+        }
+    }
+    Ok(missing)
+}
+
+/// The tables and indexes of a graph: what it is, its name, its vertex.
+fn objects(graph: &Graph) -> impl Iterator<Item = (&'static str, String, &str)> {
+    graph.tables().iter().flat_map(|table| {
+        let schema = table.schema();
+        let indexes = schema
+            .secondary
+            .iter()
+            .map(|index| ("index", index_name(schema, index)));
+        std::iter::once(("table", schema.name(None)))
+            .chain(indexes)
+            .map(|(kind, name)| (kind, name, schema.vertex.as_str()))
+    })
 }
 
 fn stored_entries(conn: &Connection, graph: &str) -> rusqlite::Result<Vec<Entry>> {
@@ -74,35 +163,67 @@ pub(crate) fn create(tx: &Transaction<'_>, graph: &Graph) -> Result<(), Error> {
         return Ok(());
     }
     let doing = || format!("creating the tables of graph `{}`", graph.name());
+    refuse_taken_names(tx, graph)?;
     tx.execute_batch(CATALOG).context(doing)?;
     for entry in entries(graph, None) {
-        refuse_foreign_table(tx, &entry)?;
-        let sql = format!("INSERT INTO \"deltaview_catalog\" ({ENTRY_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
-        let Entry { graph, vertex, role, table, fingerprint, description, format_version } = entry;
-        tx.execute(&sql, (&graph, vertex, role, &table, fingerprint, description, format_version)).context(doing)?;
+        let sql = format!(
+            "INSERT INTO \"deltaview_catalog\" ({ENTRY_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        );
+        let Entry {
+            graph,
+            vertex,
+            role,
+            table,
+            fingerprint,
+            description,
+            format_version,
+        } = entry;
+        tx.execute(
+            &sql,
+            (
+                &graph,
+                vertex,
+                role,
+                &table,
+                fingerprint,
+                description,
+                format_version,
+            ),
+        )
+        .context(doing)?;
         let sql = "INSERT INTO \"deltaview_last_update\" (\"graph\", \"table_name\", \"t\") VALUES (?1, ?2, 0)";
         tx.execute(sql, (graph, table)).context(doing)?;
     }
     for table in graph.tables() {
-        tx.execute_batch(&table_sql(table.schema())).context(doing)?;
+        tx.execute_batch(&table_sql(table.schema()))
+            .context(doing)?;
     }
-    let sql = "INSERT INTO \"deltaview_clock\" (\"graph\", \"t\", \"format_version\") VALUES (?1, 0, ?2)";
-    tx.execute(sql, (graph.name(), FORMAT_VERSION)).context(doing)?;
+    let sql =
+        "INSERT INTO \"deltaview_clock\" (\"graph\", \"t\", \"format_version\") VALUES (?1, 0, ?2)";
+    tx.execute(sql, (graph.name(), FORMAT_VERSION))
+        .context(doing)?;
     Ok(())
 }
 
-/// A table of that name which is not in the catalog belongs to somebody else.
-fn refuse_foreign_table(tx: &Transaction<'_>, entry: &Entry) -> Result<(), Error> {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE";
-    let there: i64 = tx
-        .query_row(sql, [&entry.table], |row| row.get(0))
-        .context(|| format!("looking for table `{}`", entry.table))?;
-    if there == 0 {
-        return Ok(());
+/// A table, a view or an index of one of our names which is not in the catalog belongs to somebody else.
+fn refuse_taken_names(tx: &Transaction<'_>, graph: &Graph) -> Result<(), Error> {
+    let doing = || format!("looking for the tables of graph `{}`", graph.name());
+    let mut statement = tx
+        .prepare("SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")
+        .context(doing)?;
+    for (_, name, vertex) in objects(graph) {
+        let taken: Option<String> = statement
+            .query_row([&name], |row| row.get(0))
+            .optional()
+            .context(doing)?;
+        if let Some(kind) = taken {
+            let message = format!(
+                "the database has a {kind} `{name}` already that is not of this graph: give graph `{}` or vertex \
+                 `{vertex}` another name",
+                graph.name(),
+            );
+            return Err(Error::new(ErrorKind::Mismatch, message));
+        }
     }
-    let message = format!(
-        "the database has a table `{}` already that deltaview did not make: give graph `{}` or vertex `{}` another name",
-        entry.table, entry.graph, entry.vertex
-    );
-    Err(Error::new(ErrorKind::Mismatch, message))
+    Ok(())
 }

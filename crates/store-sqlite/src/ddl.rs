@@ -10,6 +10,13 @@ use crate::catalog::ENTRY_COLUMNS;
 use crate::statements::{COUNT, DATA, IDENTITY, key_columns, quote, stored_name};
 use crate::values::storage;
 
+/// The names of the tables that every store has.
+pub(crate) const CATALOG_TABLES: [&str; 3] = [
+    "deltaview_catalog",
+    "deltaview_last_update",
+    "deltaview_clock",
+];
+
 /// The tables that every store has, whatever its graph.
 pub(crate) const CATALOG: &str = "\
 CREATE TABLE IF NOT EXISTS \"deltaview_catalog\" (
@@ -66,7 +73,8 @@ fn graph_sql(graph: &Graph) -> String {
 
 /// The statements that enter one table in the catalog.
 fn entry_sql(entry: &Entry) -> String {
-    let [graph, vertex, role] = [&entry.graph, &entry.vertex, &entry.role].map(|text| literal(text));
+    let [graph, vertex, role] =
+        [&entry.graph, &entry.vertex, &entry.role].map(|text| literal(text));
     let [table, fingerprint, description] =
         [&entry.table, &entry.fingerprint, &entry.description].map(|text| literal(text));
     let format_version = entry.format_version;
@@ -86,30 +94,58 @@ fn literal(text: &str) -> String {
 pub(crate) fn table_sql(schema: &TableSchema) -> String {
     let table = schema.name(None);
     let mut lines: Vec<String> = Vec::new();
-    let primary = schema.primary.columns.iter().map(|column| (&schema.primary, column));
-    let secondary = schema.secondary.iter().flat_map(|index| index.columns.iter().map(move |column| (index, column)));
+    let primary = schema
+        .primary
+        .columns
+        .iter()
+        .map(|column| (&schema.primary, column));
+    let secondary = schema
+        .secondary
+        .iter()
+        .flat_map(|index| index.columns.iter().map(move |column| (index, column)));
     for (index, column) in primary {
         push_column(index, column, &mut lines);
     }
     if has_identity(schema) {
         lines.push(format!("{} BLOB NOT NULL", quote(IDENTITY)));
     }
-    lines.push(format!("{} BLOB{}", quote(DATA), if schema.unique { " NOT NULL" } else { "" }));
+    lines.push(format!(
+        "{} BLOB{}",
+        quote(DATA),
+        if schema.unique { " NOT NULL" } else { "" }
+    ));
     if !schema.unique {
         lines.push(format!("{} INTEGER NOT NULL", quote(COUNT)));
     }
     for (index, column) in secondary {
         push_column(index, column, &mut lines);
     }
-    lines.push(format!("PRIMARY KEY ({})", key_columns(schema).definition()));
-    let mut sql = format!("CREATE TABLE {} (\n  {}\n) STRICT, WITHOUT ROWID;\n", quote(&table), lines.join(",\n  "));
+    lines.push(format!(
+        "PRIMARY KEY ({})",
+        key_columns(schema).definition()
+    ));
+    let mut sql = format!(
+        "CREATE TABLE {} (\n  {}\n) STRICT, WITHOUT ROWID;\n",
+        quote(&table),
+        lines.join(",\n  ")
+    );
     for (position, index) in schema.secondary.iter().enumerate() {
-        let name = format!("{table}__ix__{}", index.name);
+        let name = index_name(schema, index);
         let columns = crate::statements::index_columns(schema, position + 1).definition();
-        writeln!(sql, "CREATE INDEX {} ON {} ({columns});", quote(&name), quote(&table))
-            .expect("writing to a string succeeds");
+        writeln!(
+            sql,
+            "CREATE INDEX {} ON {} ({columns});",
+            quote(&name),
+            quote(&table)
+        )
+        .expect("writing to a string succeeds");
     }
     sql
+}
+
+/// The name of a secondary index. SQLite has the names of tables and indexes in one space.
+pub(crate) fn index_name(schema: &TableSchema, index: &IndexSchema) -> String {
+    format!("{}__ix__{}", schema.name(None), index.name)
 }
 
 /// Whether the table's key ends in the row's identity. A table with one row in all has it too, always empty: a

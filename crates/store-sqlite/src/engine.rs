@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use deltaview_graph::{
-    Change, Commit, Fetch, FetchKeys, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet, Write,
+    Change, Commit, Fetch, FetchKeys, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet,
+    Write,
 };
 use deltaview_schema::{KeyValue, TableSchema};
 use deltaview_store::Error;
@@ -43,10 +44,20 @@ impl Engine {
             .map(|table| {
                 let schema = table.schema().clone();
                 let statements = Statements::of(&schema);
-                (table.id(), EngineTable { name: schema.name(None), schema, statements })
+                (
+                    table.id(),
+                    EngineTable {
+                        name: schema.name(None),
+                        schema,
+                        statements,
+                    },
+                )
             })
             .collect();
-        Self { graph: graph.clone(), tables }
+        Self {
+            graph: graph.clone(),
+            tables,
+        }
     }
 
     /// Runs a change and writes its commit, inside a transaction that holds the write lock.
@@ -103,14 +114,18 @@ impl Engine {
         let doing = || format!("reading table `{}`", table.name);
         match fetch.keys() {
             FetchKeys::All => {
-                let mut statement = conn.prepare_cached(&table.statements.fetch_all).context(doing)?;
+                let mut statement = conn
+                    .prepare_cached(&table.statements.fetch_all)
+                    .context(doing)?;
                 let mut rows = statement.query([]).context(doing)?;
                 while let Some(row) = rows.next().context(doing)? {
                     self.push(table, fetch, None, row)?;
                 }
             }
             FetchKeys::Some(keys) => {
-                let mut statement = conn.prepare_cached(&table.statements.fetch).context(doing)?;
+                let mut statement = conn
+                    .prepare_cached(&table.statements.fetch)
+                    .context(doing)?;
                 for position in 0..keys {
                     bind_fetch(&mut statement, fetch, position, &table.schema).context(doing)?;
                     let mut rows = statement.raw_query();
@@ -166,7 +181,11 @@ impl<'r> StoredRow<'r> {
                 value => Ok(Some(value.as_blob()?)),
             }
         };
-        Ok(Self { identity: bytes(0)?.unwrap_or_default(), data: bytes(1)?, weight: row.get(2)? })
+        Ok(Self {
+            identity: bytes(0)?.unwrap_or_default(),
+            data: bytes(1)?,
+            weight: row.get(2)?,
+        })
     }
 }
 
@@ -184,13 +203,31 @@ impl<'a> Writer<'a> {
 
     fn write(&mut self, write: Write<'_>) -> Result<(), Error> {
         let written = match write {
-            Write::Put { key, secondary, data } => self.put(key, secondary, data),
+            Write::Put {
+                key,
+                secondary,
+                data,
+            } => self.put(key, secondary, data),
             Write::Delete { key } => self.delete(key, None),
-            Write::Add { key, secondary, identity, data, weight, before } => {
+            Write::Add {
+                key,
+                secondary,
+                identity,
+                data,
+                weight,
+                before,
+            } => {
                 let identity = identity.as_bytes();
-                let row = NewRow { key, secondary, identity, data };
+                let row = NewRow {
+                    key,
+                    secondary,
+                    identity,
+                    data,
+                };
                 match before {
-                    Some(before) if before != 0 && before + weight == 0 => self.delete(key, Some(identity)),
+                    Some(before) if before != 0 && before + weight == 0 => {
+                        self.delete(key, Some(identity))
+                    }
                     Some(before) if before != 0 => self.set(&row, before + weight),
                     _ => self.add(&row, weight),
                 }
@@ -208,22 +245,30 @@ impl<'a> Writer<'a> {
         from_sqlite(error, &format!("writing table `{}`", self.table.name))
     }
 
-    fn put(&self, key: &[KeyValue<'_>], secondary: &[KeyValue<'_>], data: &[u8]) -> rusqlite::Result<()> {
+    fn put(
+        &self,
+        key: &[KeyValue<'_>],
+        secondary: &[KeyValue<'_>],
+        data: &[u8],
+    ) -> rusqlite::Result<()> {
         let schema = &self.table.schema;
         let identity = has_identity(schema).then_some(Bound(ValueRef::Blob(&[])));
         let values = bind_key(key, schema)
             .chain(identity)
             .chain([Bound(ValueRef::Blob(data))])
             .chain(bind_secondary(secondary, schema));
-        self.statement(&self.table.statements.put)?.execute(params_from_iter(values))?;
+        self.statement(&self.table.statements.put)?
+            .execute(params_from_iter(values))?;
         Ok(())
     }
 
     fn delete(&self, key: &[KeyValue<'_>], identity: Option<&[u8]>) -> rusqlite::Result<()> {
         let schema = &self.table.schema;
         let identity = identity.or_else(|| has_identity(schema).then_some(&[][..]));
-        let values = bind_key(key, schema).chain(identity.map(|bytes| Bound(ValueRef::Blob(bytes))));
-        self.statement(&self.table.statements.delete)?.execute(params_from_iter(values))?;
+        let values =
+            bind_key(key, schema).chain(identity.map(|bytes| Bound(ValueRef::Blob(bytes))));
+        self.statement(&self.table.statements.delete)?
+            .execute(params_from_iter(values))?;
         Ok(())
     }
 
@@ -231,7 +276,8 @@ impl<'a> Writer<'a> {
         let values = std::iter::once(Bound(ValueRef::Integer(weight)))
             .chain(bind_key(row.key, &self.table.schema))
             .chain([Bound(ValueRef::Blob(row.identity))]);
-        self.statement(&self.table.statements.set)?.execute(params_from_iter(values))?;
+        self.statement(&self.table.statements.set)?
+            .execute(params_from_iter(values))?;
         Ok(())
     }
 
@@ -249,7 +295,11 @@ impl<'a> Writer<'a> {
         let sum: Weight = self
             .statement(&self.table.statements.add)?
             .query_row(params_from_iter(values), |row| row.get(0))?;
-        if sum == 0 { self.delete(row.key, Some(row.identity)) } else { Ok(()) }
+        if sum == 0 {
+            self.delete(row.key, Some(row.identity))
+        } else {
+            Ok(())
+        }
     }
 
     fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {

@@ -54,7 +54,11 @@ impl Default for SqliteOptions {
 impl SqliteOptions {
     /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB.
     pub fn new() -> Self {
-        Self { synchronous: Synchronous::Full, busy_timeout: Duration::from_secs(5), cache_kib: 64 * 1024 }
+        Self {
+            synchronous: Synchronous::Full,
+            busy_timeout: Duration::from_secs(5),
+            cache_kib: 64 * 1024,
+        }
     }
 
     /// How safe a commit is when it returns.
@@ -89,7 +93,11 @@ impl SqliteOptions {
     /// # Errors
     ///
     /// As there.
-    pub fn open_existing(self, path: impl AsRef<Path>, graph: &Graph) -> Result<SqliteStore, Error> {
+    pub fn open_existing(
+        self,
+        path: impl AsRef<Path>,
+        graph: &Graph,
+    ) -> Result<SqliteStore, Error> {
         SqliteStore::open_with(path.as_ref(), graph, &self, crate::store::Access::Existing)
     }
 
@@ -98,7 +106,11 @@ impl SqliteOptions {
     /// # Errors
     ///
     /// As there.
-    pub fn open_read_only(self, path: impl AsRef<Path>, graph: &Graph) -> Result<SqliteStore, Error> {
+    pub fn open_read_only(
+        self,
+        path: impl AsRef<Path>,
+        graph: &Graph,
+    ) -> Result<SqliteStore, Error> {
         SqliteStore::open_with(path.as_ref(), graph, &self, crate::store::Access::ReadOnly)
     }
 }

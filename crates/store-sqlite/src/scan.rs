@@ -9,16 +9,16 @@ use std::collections::VecDeque;
 use std::ops;
 
 use deltaview_graph::{Bounds, Order, TickError, TickErrorKind};
-use deltaview_schema::{Column, Index, IndexKey, Row, TableSchema, codec};
+use deltaview_schema::{Column, Index, IndexKey, IndexSchema, Row, TableSchema, codec};
 use deltaview_store::{Error, Rows};
 use deltaview_zset::Weight;
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use crate::engine::StoredRow;
 use crate::error::Context;
-use crate::statements::{Direction, Ordered, index_columns, quote, row_columns};
-use crate::values::owned;
+use crate::statements::{Direction, Ordered, index_columns, key_columns, quote, row_columns};
+use crate::values::{bind, owned};
 
 /// So many rows are read at a time.
 const PAGE: usize = 256;
@@ -33,7 +33,8 @@ impl<'c> ReadTransaction<'c> {
     /// Begins a read transaction, or joins the one that is open. Inside a transaction of the caller's it does nothing.
     pub(crate) fn begin(conn: &'c Connection, readers: &'c Cell<usize>) -> Result<Self, Error> {
         if readers.get() == 0 && conn.is_autocommit() {
-            conn.execute_batch("BEGIN").context(|| "beginning to read".to_string())?;
+            conn.execute_batch("BEGIN")
+                .context(|| "beginning to read".to_string())?;
             readers.set(1);
         } else if readers.get() > 0 {
             readers.set(readers.get() + 1);
@@ -63,6 +64,8 @@ pub(crate) struct Scan<'c, T, K> {
     schema: TableSchema,
     graph: String,
     index: Index<T, K>,
+    /// 0 for the primary index, 1 for the first secondary one.
+    position: usize,
     columns: Ordered,
     reverse: bool,
     /// Where reading stops.
@@ -71,6 +74,8 @@ pub(crate) struct Scan<'c, T, K> {
     ranges: VecDeque<Range>,
     page: VecDeque<(T, Weight)>,
     done: bool,
+    /// What ended the reading, after the rows of the page.
+    failed: Option<Error>,
 }
 
 /// Rows with some leading columns fixed, and the next one bounded.
@@ -93,9 +98,16 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         }
         let (index, position) = index;
         let reverse = order == Order::Backward;
-        let (start, end) = if reverse { (bounds.end, bounds.start) } else { (bounds.start, bounds.end) };
-        let described =
-            if position == 0 { &schema.primary } else { &schema.secondary[position - 1] };
+        let (start, end) = if reverse {
+            (bounds.end, bounds.start)
+        } else {
+            (bounds.start, bounds.end)
+        };
+        let described = if position == 0 {
+            &schema.primary
+        } else {
+            &schema.secondary[position - 1]
+        };
         let ranges = ranges_from(&start, &described.columns);
         Rows::new(Self {
             conn,
@@ -103,12 +115,14 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
             schema: schema.clone(),
             graph: schema.graph.clone(),
             index: index.clone(),
+            position,
             columns: index_columns(schema, position),
             reverse,
             end,
             ranges,
             page: VecDeque::new(),
             done: false,
+            failed: None,
         })
     }
 
@@ -134,14 +148,12 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         let mut last: Option<Vec<Value>> = None;
         let mut read = 0;
         while let Some(row) = rows.next().context(doing)? {
-            let stored = StoredRow::read(row).context(doing)?;
-            let decoded: T = codec::decode(stored.data.unwrap_or(stored.identity))
-                .map_err(|error| self.undecodable(&stored, error))?;
+            let (decoded, weight) = self.decode(row)?;
             if self.is_beyond_end(&self.index.key(&decoded)) {
                 self.done = true;
                 return Ok(());
             }
-            self.page.push_back((decoded, stored.weight));
+            self.page.push_back((decoded, weight));
             read += 1;
             if read == PAGE {
                 let cursor = (0..self.columns.0.len()).map(|column| row.get(3 + column));
@@ -152,7 +164,11 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         if let Some(cursor) = last {
             // The ranges that were left come after the ones that the cursor leaves of this range.
             let fixed = range.fixed.len();
-            for range in after(&cursor).into_iter().rev().filter(|rest| rest.fixed.len() >= fixed) {
+            for range in after(&cursor)
+                .into_iter()
+                .rev()
+                .filter(|rest| rest.fixed.len() >= fixed)
+            {
                 self.ranges.push_front(range);
             }
         }
@@ -162,7 +178,9 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
     fn sql(&self, range: &Range) -> String {
         let names: Vec<&str> = self.columns.names().collect();
         let fixed = range.fixed.len();
-        let mut terms: Vec<String> = (0..fixed).map(|i| format!("{} = ?{}", names[i], i + 1)).collect();
+        let mut terms: Vec<String> = (0..fixed)
+            .map(|i| format!("{} = ?{}", names[i], i + 1))
+            .collect();
         if range.beyond.is_some() {
             let (name, direction) = &self.columns.0[fixed];
             let operator = match direction.reversed_if(self.reverse) {
@@ -171,16 +189,26 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
             };
             terms.push(format!("{name} {operator} ?{}", fixed + 1));
         }
-        let filter =
-            if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) };
+        let filter = if terms.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", terms.join(" AND "))
+        };
         let order = self.columns.order_by(self.reverse);
-        let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
+        let order = if order.is_empty() {
+            order
+        } else {
+            format!(" ORDER BY {order}")
+        };
         let mut select = row_columns(&self.schema);
         for name in &names {
             select.push_str(", ");
             select.push_str(name);
         }
-        format!("SELECT {select} FROM {}{filter}{order} LIMIT {PAGE}", quote(&self.schema.name(None)))
+        format!(
+            "SELECT {select} FROM {}{filter}{order} LIMIT {PAGE}",
+            quote(&self.schema.name(None))
+        )
     }
 
     fn is_beyond_end(&self, key: &K) -> bool {
@@ -193,14 +221,69 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         }
     }
 
-    fn undecodable(&self, stored: &StoredRow<'_>, error: codec::CodecError) -> Error {
-        let identity = stored.identity.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let kind = TickErrorKind::Decode {
-            table: self.schema.name(None),
-            identity: format!("x'{identity}'"),
-            error,
-        };
+    /// The row that is stored, which must be under its own key: the order of what is read depends on that.
+    fn decode(&self, row: &rusqlite::Row<'_>) -> Result<(T, Weight), Error> {
+        let doing = || format!("reading table `{}`", self.schema.name(None));
+        let stored = StoredRow::read(row).context(doing)?;
+        let decoded: T =
+            codec::decode(stored.data.unwrap_or(stored.identity)).map_err(|error| {
+                self.damaged(TickErrorKind::Decode {
+                    table: self.schema.name(None),
+                    identity: self.name_of(row, &stored),
+                    error,
+                })
+            })?;
+        let key = self.index.key(&decoded);
+        let mut values = Vec::new();
+        key.values(&mut values);
+        for (position, (value, column)) in values.iter().zip(&self.described().columns).enumerate()
+        {
+            if row.get_ref(3 + position).context(doing)? != bind(value, column).0 {
+                return Err(self.damaged(TickErrorKind::KeyChanged {
+                    table: self.schema.name(None),
+                    identity: self.name_of(row, &stored),
+                    index: self.described().name.clone(),
+                }));
+            }
+        }
+        Ok((decoded, stored.weight))
+    }
+
+    fn described(&self) -> &IndexSchema {
+        match self.position.checked_sub(1) {
+            None => &self.schema.primary,
+            Some(secondary) => &self.schema.secondary[secondary],
+        }
+    }
+
+    fn damaged(&self, kind: TickErrorKind) -> Error {
         TickError::new(&self.graph, &self.schema.vertex, kind).into()
+    }
+
+    /// What tells the row from others: its identity, or its key in a table with one row a key.
+    fn name_of(&self, row: &rusqlite::Row<'_>, stored: &StoredRow<'_>) -> String {
+        if !self.schema.unique {
+            return literal(ValueRef::Blob(stored.identity));
+        }
+        let primary = self.schema.primary.columns.len();
+        let first = 3 + self.columns.0.len() - key_columns(&self.schema).0.len();
+        let values = (first..first + primary)
+            .map(|column| row.get_ref(column).map_or_else(|_| String::new(), literal));
+        values.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A stored value as SQL writes it.
+fn literal(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "NULL".to_string(),
+        ValueRef::Integer(value) => value.to_string(),
+        ValueRef::Real(_) => "none".to_string(),
+        ValueRef::Text(text) => format!("'{}'", String::from_utf8_lossy(text).replace('\'', "''")),
+        ValueRef::Blob(bytes) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("x'{digits}'")
+        }
     }
 }
 
@@ -209,30 +292,45 @@ impl<T: Row, K: IndexKey> Iterator for Scan<'_, T, K> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty()
+            && self.failed.is_none()
             && let Err(error) = self.fill()
         {
             self.done = true;
-            self.ranges.clear();
-            return Some(Err(error));
+            self.failed = Some(error);
         }
-        self.page.pop_front().map(Ok)
+        // The rows of the page that came before the error come first.
+        self.page
+            .pop_front()
+            .map(Ok)
+            .or_else(|| self.failed.take().map(Err))
     }
 }
 
 /// The ranges from a bound to the end of the index.
 fn ranges_from<K: IndexKey>(start: &ops::Bound<K>, columns: &[Column]) -> VecDeque<Range> {
     let (key, included) = match start {
-        ops::Bound::Unbounded => return VecDeque::from([Range { fixed: Vec::new(), beyond: None }]),
+        ops::Bound::Unbounded => {
+            return VecDeque::from([Range {
+                fixed: Vec::new(),
+                beyond: None,
+            }]);
+        }
         ops::Bound::Included(key) => (key, true),
         ops::Bound::Excluded(key) => (key, false),
     };
     let mut values = Vec::new();
     key.values(&mut values);
-    let key: Vec<Value> =
-        values.iter().zip(columns).map(|(value, column)| owned(value, column)).collect();
+    let key: Vec<Value> = values
+        .iter()
+        .zip(columns)
+        .map(|(value, column)| owned(value, column))
+        .collect();
     let mut ranges = VecDeque::from(after(&key));
     if included {
-        ranges.push_front(Range { fixed: key, beyond: None });
+        ranges.push_front(Range {
+            fixed: key,
+            beyond: None,
+        });
     }
     ranges
 }
@@ -241,6 +339,9 @@ fn ranges_from<K: IndexKey>(start: &ops::Bound<K>, columns: &[Column]) -> VecDeq
 fn after(key: &[Value]) -> Vec<Range> {
     (0..key.len())
         .rev()
-        .map(|fixed| Range { fixed: key[..fixed].to_vec(), beyond: Some(key[fixed].clone()) })
+        .map(|fixed| Range {
+            fixed: key[..fixed].to_vec(),
+            beyond: Some(key[fixed].clone()),
+        })
         .collect()
 }

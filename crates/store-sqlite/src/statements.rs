@@ -68,9 +68,18 @@ impl Ordered {
 }
 
 fn ordered_by(index: &IndexSchema) -> Vec<(String, Direction)> {
-    let direction =
-        |column: &Column| if column.descending { Direction::Descending } else { Direction::Ascending };
-    index.columns.iter().map(|column| (quote(&stored_name(index, column)), direction(column))).collect()
+    let direction = |column: &Column| {
+        if column.descending {
+            Direction::Descending
+        } else {
+            Direction::Ascending
+        }
+    };
+    index
+        .columns
+        .iter()
+        .map(|column| (quote(&stored_name(index, column)), direction(column)))
+        .collect()
 }
 
 /// The primary key: the columns of the primary index, and the identity where there is one.
@@ -84,7 +93,9 @@ pub(crate) fn key_columns(schema: &TableSchema) -> Ordered {
 
 /// What an index of a table is ordered by, down to the single row: 0 is the primary key, others are secondary.
 pub(crate) fn index_columns(schema: &TableSchema, index: usize) -> Ordered {
-    let Some(secondary) = index.checked_sub(1) else { return key_columns(schema) };
+    let Some(secondary) = index.checked_sub(1) else {
+        return key_columns(schema);
+    };
     let mut columns = ordered_by(&schema.secondary[secondary]);
     if has_identity(schema) {
         columns.push((quote(IDENTITY), Direction::Ascending));
@@ -112,8 +123,16 @@ pub(crate) struct Statements {
 
 /// What a row is read as: identity, data, weight.
 pub(crate) fn row_columns(schema: &TableSchema) -> String {
-    let identity = if has_identity(schema) { quote(IDENTITY) } else { "NULL".to_string() };
-    let count = if schema.unique { "1".to_string() } else { quote(COUNT) };
+    let identity = if has_identity(schema) {
+        quote(IDENTITY)
+    } else {
+        "NULL".to_string()
+    };
+    let count = if schema.unique {
+        "1".to_string()
+    } else {
+        quote(COUNT)
+    };
     format!("{identity}, {}, {count}", quote(DATA))
 }
 
@@ -123,9 +142,16 @@ impl Statements {
         let row = row_columns(schema);
         let key = key_columns(schema);
         let equal = |columns: &[&str], first: usize| {
-            let terms: Vec<String> =
-                columns.iter().enumerate().map(|(i, name)| format!("{name} = ?{}", first + i)).collect();
-            if terms.is_empty() { "1".to_string() } else { terms.join(" AND ") }
+            let terms: Vec<String> = columns
+                .iter()
+                .enumerate()
+                .map(|(i, name)| format!("{name} = ?{}", first + i))
+                .collect();
+            if terms.is_empty() {
+                "1".to_string()
+            } else {
+                terms.join(" AND ")
+            }
         };
         let key_names: Vec<&str> = key.names().collect();
         let index_names = &key_names[..schema.primary.columns.len()];
@@ -138,12 +164,20 @@ impl Statements {
         let secondary: Vec<String> = schema
             .secondary
             .iter()
-            .flat_map(|index| index.columns.iter().map(|column| quote(&stored_name(index, column))))
+            .flat_map(|index| {
+                index
+                    .columns
+                    .iter()
+                    .map(|column| quote(&stored_name(index, column)))
+            })
             .collect();
         columns.extend(secondary.clone());
         let places: Vec<String> = (1..=columns.len()).map(|i| format!("?{i}")).collect();
-        let insert =
-            format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), places.join(", "));
+        let insert = format!(
+            "INSERT INTO {table} ({}) VALUES ({})",
+            columns.join(", "),
+            places.join(", ")
+        );
         let conflict = key_names.join(", ");
         let replaced: Vec<String> = std::iter::once(quote(DATA))
             .chain(secondary)
@@ -153,12 +187,18 @@ impl Statements {
         Self {
             fetch: format!("SELECT {row} FROM {table} WHERE {}", equal(index_names, 1)),
             fetch_all: format!("SELECT {row} FROM {table}"),
-            put: format!("{insert} ON CONFLICT ({conflict}) DO UPDATE SET {}", replaced.join(", ")),
+            put: format!(
+                "{insert} ON CONFLICT ({conflict}) DO UPDATE SET {}",
+                replaced.join(", ")
+            ),
             add: format!(
                 "{insert} ON CONFLICT ({conflict}) DO UPDATE SET {count} = {count} + excluded.{count} \
                  RETURNING {count}"
             ),
-            set: format!("UPDATE {table} SET {count} = ?1 WHERE {}", equal(&key_names, 2)),
+            set: format!(
+                "UPDATE {table} SET {count} = ?1 WHERE {}",
+                equal(&key_names, 2)
+            ),
             delete: format!("DELETE FROM {table} WHERE {}", equal(&key_names, 1)),
         }
     }

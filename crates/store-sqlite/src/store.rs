@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use deltaview_graph::{Bounds, Change, Changes, Graph, Order, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::{Committed, Error, ErrorKind, Rows, Store};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::catalog::{self, Found};
 use crate::engine::Engine;
@@ -56,8 +57,9 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// The file is no SQLite database, can't be written, has the graph in another shape
-    /// ([`ErrorKind::Mismatch`], with every difference), or was made by a newer version. It is left as it was.
+    /// The file is no SQLite database, can't be written, or was made by a newer version; it has the graph in another
+    /// shape, only a part of it, or somebody else's table under one of its names ([`ErrorKind::Mismatch`], with every
+    /// difference). It is left as it was.
     pub fn open(path: impl AsRef<Path>, graph: &Graph) -> Result<Self, Error> {
         SqliteOptions::new().open(path, graph)
     }
@@ -103,15 +105,15 @@ impl SqliteStore {
             Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
-        let mut conn =
-            Connection::open_with_flags(path, write | OpenFlags::SQLITE_OPEN_NO_MUTEX).context(doing)?;
+        let mut conn = Connection::open_with_flags(path, write | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .context(doing)?;
         conn.busy_timeout(options.busy_timeout).context(doing)?;
         // Looked at before anything is written, so that a file that is refused stays as it was.
         let found = catalog::check(&conn, graph)?;
         match (access, found) {
             (Access::Create, _) => {
-                configure(&conn, options).context(doing)?;
                 create(&mut conn, graph)?;
+                configure(&conn, options).context(doing)?;
             }
             (Access::Existing | Access::ReadOnly, Found::Nothing) => {
                 let message = format!(
@@ -123,7 +125,8 @@ impl SqliteStore {
             }
             (Access::Existing, Found::Same) => configure(&conn, options).context(doing)?,
             (Access::ReadOnly, Found::Same) => {
-                conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib)).context(doing)?;
+                conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))
+                    .context(doing)?;
             }
         }
         Ok(Self::new(conn, graph))
@@ -131,7 +134,12 @@ impl SqliteStore {
 
     fn new(conn: Connection, graph: &Graph) -> Self {
         conn.set_prepared_statement_cache_capacity(PREPARED);
-        Self { conn, engine: Engine::new(graph), state: WorkingSet::partial(graph), readers: Cell::new(0) }
+        Self {
+            conn,
+            engine: Engine::new(graph),
+            state: WorkingSet::partial(graph),
+            readers: Cell::new(0),
+        }
     }
 
     /// Commits a change inside the caller's own transaction, on this database: it and the caller's writes are
@@ -203,9 +211,25 @@ fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()>
         Synchronous::Normal => "NORMAL",
         Synchronous::Off => "OFF",
     };
-    conn.pragma_update(None, "journal_mode", "WAL")?;
+    use_wal(conn, options.busy_timeout)?;
     conn.pragma_update(None, "synchronous", synchronous)?;
     conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))
+}
+
+/// Brings the file into WAL mode, if it is not. That needs the file for a moment alone, and SQLite does not wait for it.
+fn use_wal(conn: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match conn.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            other => return other,
+        }
+    }
 }
 
 fn create(conn: &mut Connection, graph: &Graph) -> Result<(), Error> {
@@ -213,7 +237,9 @@ fn create(conn: &mut Connection, graph: &Graph) -> Result<(), Error> {
         return Ok(());
     }
     let doing = || format!("creating the tables of graph `{}`", graph.name());
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).context(doing)?;
+    let tx = conn
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .context(doing)?;
     catalog::create(&tx, graph)?;
     tx.commit().context(doing)
 }
@@ -224,10 +250,18 @@ impl Store for SqliteStore {
     }
 
     fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
-        let doing = || format!("committing a change of graph `{}`", self.engine.graph.name());
+        let doing = || {
+            format!(
+                "committing a change of graph `{}`",
+                self.engine.graph.name()
+            )
+        };
         // Somebody else may have committed since: nothing that was read before is trusted.
         self.state.forget();
-        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).context(doing)?;
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .context(doing)?;
         let written = self.engine.run(&tx, &mut self.state, change)?;
         tx.commit().context(doing)?;
         let changes: Changes = self.state.absorb(written.commit);
@@ -249,6 +283,13 @@ impl Store for SqliteStore {
         let schema = graph.view_table(view)?.schema();
         let index = graph.view_index(view)?;
         let transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
-        Ok(Scan::rows(&self.conn, transaction, schema, (index, view.index()), bounds, order))
+        Ok(Scan::rows(
+            &self.conn,
+            transaction,
+            schema,
+            (index, view.index()),
+            bounds,
+            order,
+        ))
     }
 }

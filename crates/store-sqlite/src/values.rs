@@ -75,7 +75,9 @@ pub(crate) fn bind_key<'a>(
     key: &'a [KeyValue<'_>],
     schema: &'a TableSchema,
 ) -> impl Iterator<Item = Bound<'a>> {
-    key.iter().zip(&schema.primary.columns).map(|(value, column)| bind(value, column))
+    key.iter()
+        .zip(&schema.primary.columns)
+        .map(|(value, column)| bind(value, column))
 }
 
 /// The values of the further indexes' columns.
@@ -84,10 +86,16 @@ pub(crate) fn bind_secondary<'a>(
     schema: &'a TableSchema,
 ) -> impl Iterator<Item = Bound<'a>> {
     let columns = schema.secondary.iter().flat_map(|index| &index.columns);
-    values.iter().zip(columns).map(|(value, column)| bind(value, column))
+    values
+        .iter()
+        .zip(columns)
+        .map(|(value, column)| bind(value, column))
 }
 
 /// A key value, owned: a bound of a scan.
 pub(crate) fn owned(value: &KeyValue<'_>, column: &Column) -> Value {
-    bind(value, column).0.try_into().expect("text of a key is UTF-8")
+    bind(value, column)
+        .0
+        .try_into()
+        .expect("text of a key is UTF-8")
 }

@@ -14,8 +14,6 @@ const FACADE: &str = "deltaview";
 
 /// What a choice of features brings and what it keeps out.
 struct Promise {
-    /// Whether the facade may yet lack these features.
-    may_lack: bool,
     features: &'static [&'static str],
     brings: &'static [&'static str],
     keeps_out: &'static [&'static str],
@@ -23,26 +21,24 @@ struct Promise {
 
 const PROMISES: &[Promise] = &[
     Promise {
-        may_lack: false,
         features: &[],
         brings: &[],
         keeps_out: &["tokio", "tokio-postgres", "rusqlite", "libsqlite3-sys"],
     },
     Promise {
-        may_lack: false,
         features: &["sqlite"],
         brings: &["rusqlite"],
         keeps_out: &["tokio", "tokio-postgres"],
     },
     Promise {
-        may_lack: true,
         features: &["postgres"],
-        brings: &["tokio-postgres"],
+        // Its driver as well, as soon as there is a store: so far there are the tables only.
+        brings: &["deltaview-store-postgres"],
         keeps_out: &["rusqlite", "libsqlite3-sys"],
     },
 ];
 
-/// Resolves the facade once for each promise about features that it has.
+/// Resolves the facade once for each promise.
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
     check_with(workspace, cargo_tree)
 }
@@ -63,7 +59,6 @@ fn check_with(
     for promise in PROMISES {
         match promise.lacks(&facade.features) {
             None => problems.extend(promise.check(&packages(&tree(promise)?))),
-            Some(_) if promise.may_lack => {}
             Some(feature) => problems.push(Problem::new(
                 facade.manifest_path(),
                 format!("the facade has no feature {feature}"),
@@ -168,7 +163,10 @@ mod tests {
         assert_eq!(judge(&["sqlite"], TREE), [""; 0]);
         assert_eq!(judge(&[], "deltaview v0.1.0\nserde v1.0.0\n"), [""; 0]);
         assert_eq!(
-            judge(&["postgres"], "tokio-postgres v0.7.0\ntokio v1.0.0"),
+            judge(
+                &["postgres"],
+                "deltaview-store-postgres v0.1.0\ntokio v1.0.0"
+            ),
             [""; 0]
         );
     }
@@ -188,8 +186,14 @@ mod tests {
             ["with the feature sqlite, the facade compiles tokio"]
         );
         assert_eq!(
-            judge(&["postgres"], &format!("tokio-postgres v0.7.0\n{TREE}")).len(),
-            2
+            judge(
+                &["postgres"],
+                &format!("deltaview-store-postgres v0.1.0\n{TREE}")
+            ),
+            [
+                "with the feature postgres, the facade compiles rusqlite",
+                "with the feature postgres, the facade compiles libsqlite3-sys"
+            ]
         );
     }
 
@@ -198,6 +202,10 @@ mod tests {
         assert_eq!(
             judge(&["sqlite"], "deltaview v0.1.0\n"),
             ["with the feature sqlite, the facade does not compile rusqlite"]
+        );
+        assert_eq!(
+            judge(&["postgres"], "deltaview v0.1.0\n"),
+            ["with the feature postgres, the facade does not compile deltaview-store-postgres"]
         );
     }
 
@@ -216,13 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_feature_is_found_unless_it_is_to_come() {
-        assert_eq!(judge_workspace(&["sqlite"]), [""; 0]);
-        assert_eq!(judge_workspace(&[]), ["the facade has no feature sqlite"]);
+    fn a_missing_feature_is_found() {
+        assert_eq!(
+            judge_workspace(&[]),
+            [
+                "the facade has no feature sqlite",
+                "the facade has no feature postgres"
+            ]
+        );
     }
 
     #[test]
-    fn a_feature_is_judged_once_it_is_there() {
+    fn every_feature_is_judged_by_what_it_brings() {
         let found = judge_workspace(&["sqlite", "postgres"]);
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(

@@ -45,6 +45,8 @@ pub(crate) trait ErasedFetch: Any + Send + Sync {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn keys(&self) -> FetchKeys;
     fn key<'a>(&'a self, position: usize, values: &mut Vec<KeyValue<'a>>);
+    /// The key at a position as a person would write it.
+    fn key_text(&self, position: usize) -> String;
     fn push(&mut self, key: Option<usize>, data: &[u8], weight: Weight) -> Result<(), PushError>;
     fn finish(self: Box<Self>, arrangement: &mut dyn ErasedArrangement);
 }
@@ -86,7 +88,8 @@ impl Fetch {
     ///
     /// # Errors
     ///
-    /// The row does not decode, or has another key: the table and the identity are named.
+    /// The row does not decode, or has another key: the table and the identity are named, or the key where the table
+    /// has no identities.
     pub fn push(
         &mut self,
         key: Option<usize>,
@@ -98,7 +101,10 @@ impl Fetch {
             .push(key, data.unwrap_or(identity), weight)
             .map_err(|error| {
                 let table = self.name.clone();
-                let identity = crate::state::hex_text(identity);
+                let identity = match key {
+                    Some(position) if identity.is_empty() => self.keys.key_text(position),
+                    _ => crate::state::hex_text(identity),
+                };
                 match error {
                     PushError::Decode(error) => TickErrorKind::Decode {
                         table,
@@ -178,6 +184,10 @@ impl<K: IndexKey, T: Row> ErasedFetch for TypedFetch<K, T> {
 
     fn key<'a>(&'a self, position: usize, values: &mut Vec<KeyValue<'a>>) {
         self.sorted()[position].values(values);
+    }
+
+    fn key_text(&self, position: usize) -> String {
+        crate::state::key_text(&self.sorted()[position])
     }
 
     fn push(&mut self, key: Option<usize>, data: &[u8], weight: Weight) -> Result<(), PushError> {

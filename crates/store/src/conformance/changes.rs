@@ -30,10 +30,7 @@ pub fn commit_returns_the_deltas_of_outputs_and_views<H: Harness>() {
     assert_eq!(changed.get(lengths).must(), weighted([(2, 1), (3, 2)]));
     assert_eq!(changed.get(short).must(), once(words(["on"])));
     let changed = it.change().remove(words_in, words(["one"])).commit().must();
-    assert_eq!(
-        changed.get(all).must(),
-        weighted([("one".to_string(), -1)])
-    );
+    assert_eq!(changed.get(all).must(), weighted([("one".to_string(), -1)]));
     assert_eq!(changed.get(lengths).must(), weighted([(3, -1)]));
     assert_eq!(changed.get(short).must(), ZSet::new(), "nothing changed");
 }

@@ -116,10 +116,7 @@ pub fn a_group_without_rows_disappears_and_returns<H: Harness>() {
         .commit()
         .must();
     let changed = it.change().remove(lines, [line(1, 5)]).commit().must();
-    assert_eq!(
-        changed.get(sums).must(),
-        weighted([(Keyed::new(1, 5), -1)])
-    );
+    assert_eq!(changed.get(sums).must(), weighted([(Keyed::new(1, 5), -1)]));
     assert_eq!(it.rows(sums), once([Keyed::new(2, 6)]));
     assert_eq!(it.view(sums).get(&1).must(), None);
     let changed = it.change().insert(lines, [line(1, 8)]).commit().must();
@@ -242,7 +239,11 @@ pub fn rows_without_a_key_are_a_group_of_their_own<H: Harness>() {
         .into_iter()
         .map(|group| group.value)
         .collect();
-    assert_eq!(values, [15, 20, 30], "none comes first, then the empty name");
+    assert_eq!(
+        values,
+        [15, 20, 30],
+        "none comes first, then the empty name"
+    );
     assert_eq!(
         it.view(totals).get(&None).must(),
         Some(Keyed::new(None, 15))

@@ -149,11 +149,7 @@ pub fn deleting_a_missing_row_is_an_error<H: Harness>() {
     accounts!(graph, accounts, view, _totals);
     let mut it = Opened::<H>::new(&graph);
     it.change().insert(accounts, [ada(10)]).commit().must();
-    let failure = it
-        .change()
-        .delete(accounts, 1)
-        .delete(accounts, 1)
-        .commit();
+    let failure = it.change().delete(accounts, 1).delete(accounts, 1).commit();
     assert_why!(failed(failure, "accounts"), TickErrorKind::MissingKey { key } if key == "1");
     assert_eq!(it.rows(view), once([ada(10)]));
 }
@@ -265,7 +261,10 @@ pub fn a_table_can_have_a_key_of_several_parts<H: Harness>() {
         .delete(prices, (name(), 1))
         .commit()
         .must();
-    assert_eq!(listed(it.view(view).iter()), [(None, 1, 11), (name(), 2, 30)]);
+    assert_eq!(
+        listed(it.view(view).iter()),
+        [(None, 1, 11), (name(), 2, 30)]
+    );
     let failure = it.change().delete(prices, (name(), 1)).commit();
     assert_why!(failed(failure, "prices"), TickErrorKind::MissingKey { key } if key == "(\"tv\", 1)");
 }

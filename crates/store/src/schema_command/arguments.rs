@@ -1,5 +1,6 @@
 //! The command line: what may be asked, what was, and what is said of a wrong one. Does nothing of what is asked.
 
+use std::borrow::Borrow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -54,8 +55,8 @@ impl<'a> Arguments<'a> {
     pub(super) fn parse(command: &'a SchemaCommand, words: Vec<OsString>) -> Result<Self, Refusal> {
         let known = format!(
             "Dialects: {}\nGraphs: {}",
-            listed(dialects(command), "none"),
-            listed(command.graphs.iter().map(Graph::name), "none")
+            listed(dialects(command)),
+            names(&command.graphs)
         );
         let line = Line::command()
             .bin_name(&command.name)
@@ -83,7 +84,10 @@ pub(super) fn of_program(name: &str, word: Option<OsString>) -> Refusal {
             outcome: Outcome::Done,
             message: usage,
         },
-        Some(word) => Refusal::usage(format!("there is no command `{}`\n\n{usage}", word.display())),
+        Some(word) => Refusal::usage(format!(
+            "there is no command `{}`\n\n{usage}",
+            word.display()
+        )),
         None => Refusal::usage(format!("the command is missing\n\n{usage}")),
     }
 }
@@ -98,6 +102,11 @@ pub(super) fn quoted(word: &Path) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// The names of graphs, as they are shown.
+pub(super) fn names(graphs: &[impl Borrow<Graph>]) -> String {
+    listed(graphs.iter().map(|graph| graph.borrow().name()))
+}
+
 fn dialects(command: &SchemaCommand) -> impl Iterator<Item = &str> {
     command.dialects.iter().map(|dialect| dialect.name())
 }
@@ -108,18 +117,23 @@ fn dialect<'a>(command: &'a SchemaCommand, name: Option<&str>) -> Result<&'a dyn
             [] => Err(no_dialect()),
             [only] => Ok(&**only),
             _ => {
-                let known = listed(dialects(command), "none");
-                Err(Refusal::usage(format!("choose a database with --dialect: {known}")))
+                let known = listed(dialects(command));
+                Err(Refusal::usage(format!(
+                    "choose a database with --dialect: {known}"
+                )))
             }
         };
     };
-    let found = command.dialects.iter().find(|dialect| dialect.name() == name);
+    let found = command
+        .dialects
+        .iter()
+        .find(|dialect| dialect.name() == name);
     found.map(|found| &**found).ok_or_else(|| match command.dialects.is_empty() {
         true => no_dialect(),
         false => Refusal::usage(format!(
             "there is no dialect `{name}` here, but {}.\nA dialect comes with its store: turn on the store's feature of \
              deltaview (`{name}`, if there is such a store), and give its dialect to `SchemaCommand::dialect`.",
-            listed(dialects(command), "none")
+            listed(dialects(command))
         )),
     })
 }
@@ -131,42 +145,60 @@ fn no_dialect() -> Refusal {
     )
 }
 
-fn graphs<'a>(command: &'a SchemaCommand, names: &[String]) -> Result<Vec<&'a Graph>, Refusal> {
-    let known = || listed(command.graphs.iter().map(Graph::name), "none");
+fn graphs<'a>(command: &'a SchemaCommand, asked: &[String]) -> Result<Vec<&'a Graph>, Refusal> {
     if command.graphs.is_empty() {
-        return Err(Refusal::usage("this command has no graph: give it one with `SchemaCommand::graph`."));
+        return Err(Refusal::usage(
+            "this command has no graph: give it one with `SchemaCommand::graph`.",
+        ));
     }
     for (position, graph) in command.graphs.iter().enumerate() {
-        if command.graphs[..position].iter().any(|earlier| earlier.name() == graph.name()) {
+        if command.graphs[..position]
+            .iter()
+            .any(|earlier| earlier.name() == graph.name())
+        {
             return Err(Refusal::usage(format!(
                 "two graphs are named `{}`, and one database can't have both: give one of them another name.",
                 graph.name()
             )));
         }
     }
-    if let Some(unknown) = names.iter().find(|name| command.graphs.iter().all(|graph| graph.name() != **name)) {
+    if let Some(unknown) = asked
+        .iter()
+        .find(|name| command.graphs.iter().all(|graph| graph.name() != **name))
+    {
         return Err(Refusal::usage(format!(
             "there is no graph `{unknown}` here, but {}.\nGive this command the graph with `SchemaCommand::graph`.",
-            known()
+            names(&command.graphs)
         )));
     }
-    let is_asked = |graph: &&Graph| names.is_empty() || names.iter().any(|name| name == graph.name());
+    let is_asked =
+        |graph: &&Graph| asked.is_empty() || asked.iter().any(|name| name == graph.name());
     Ok(command.graphs.iter().filter(is_asked).collect())
 }
 
-fn listed<'n>(names: impl Iterator<Item = &'n str>, none: &str) -> String {
+fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { none.to_string() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".to_string()
+    } else {
+        names.join(", ")
+    }
 }
 
 impl Refusal {
     /// The command did not do what a right command line asked for.
     pub(super) fn failure(message: impl AsRef<str>) -> Self {
-        Self { outcome: Outcome::Failed, message: format!("error: {}", message.as_ref()) }
+        Self {
+            outcome: Outcome::Failed,
+            message: format!("error: {}", message.as_ref()),
+        }
     }
 
     fn usage(message: impl AsRef<str>) -> Self {
-        Self { outcome: Outcome::Usage, message: format!("error: {}", message.as_ref()) }
+        Self {
+            outcome: Outcome::Usage,
+            message: format!("error: {}", message.as_ref()),
+        }
     }
 
     fn of_clap(error: &clap::Error) -> Self {
@@ -174,6 +206,9 @@ impl Refusal {
             ErrorKind::DisplayHelp => Outcome::Done,
             _ => Outcome::Usage,
         };
-        Self { outcome, message: error.to_string() }
+        Self {
+            outcome,
+            message: error.to_string(),
+        }
     }
 }

@@ -87,7 +87,7 @@
 
 use std::borrow::Borrow;
 use std::ffi::OsString;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -240,9 +240,8 @@ impl SchemaCommand {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
                 printed => printed.map_err(|error| format!("cannot print the tables: {error}")),
             },
-            Action::Write(file) => {
-                write(file, &text).map_err(|error| format!("cannot write {}: {error}", file.display()))
-            }
+            Action::Write(file) => write(file, &text)
+                .map_err(|error| format!("cannot write {}: {error}", file.display())),
             Action::Check(file) => self.check(asked, file, &text),
         }
     }
@@ -253,7 +252,9 @@ impl SchemaCommand {
         let stored = match std::fs::read(file) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).replace("\r\n", "\n"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(format!("{shown} does not exist. Make it with:\n    {refresh}"));
+                return Err(format!(
+                    "{shown} does not exist. Make it with:\n    {refresh}"
+                ));
             }
             Err(error) => return Err(format!("cannot read {shown}: {error}")),
         };
@@ -262,28 +263,44 @@ impl SchemaCommand {
         }
         let diff = TextDiff::from_lines(stored.as_str(), fresh);
         let now = format!("{shown} (as the graphs are now)");
-        let diff = diff.unified_diff().header(&shown.to_string(), &now).to_string();
-        Err(format!("{shown} is stale. Refresh it with:\n    {refresh}\n\n{}", diff.trim_end()))
+        let diff = diff
+            .unified_diff()
+            .header(&shown.to_string(), &now)
+            .to_string();
+        Err(format!(
+            "{shown} is stale. Refresh it with:\n    {refresh}\n\n{}",
+            diff.trim_end()
+        ))
     }
 
+    /// What is printed: comments, the catalog's tables once, each graph's.
     fn text(&self, asked: &Arguments<'_>) -> String {
-        let names: Vec<String> = asked.graphs.iter().map(|graph| format!("`{}`", graph.name())).collect();
-        let graphs = match &names[..] {
-            [one] => format!("graph {one}"),
-            [others @ .., last] => format!("graphs {} and {last}", others.join(", ")),
-            [] => "no graph".to_string(),
-        };
-        let mut text = String::new();
-        let dialect = asked.dialect.name();
-        writeln!(text, "-- The {dialect} tables of {graphs}. Made from the code of the query: do not edit.")
-            .expect("writing to a string succeeds");
-        writeln!(text, "-- Refresh: {}", self.refresh(asked, "FILE")).expect("writing to a string succeeds");
+        let dialect = asked.dialect;
+        let (plural, graphs) = (
+            if asked.graphs.len() > 1 { "s" } else { "" },
+            arguments::names(&asked.graphs),
+        );
+        let head = format!(
+            "The {} tables of the graph{plural} {graphs}, made from code: do not edit.",
+            dialect.name()
+        );
+        let mut text =
+            comment(&head) + &comment(&format!("Refresh: {}", self.refresh(asked, "FILE")));
         let mut section = |title: &str, sql: &str| {
-            writeln!(text, "\n-- {title}\n\n{}", sql.trim_end()).expect("writing to a string succeeds");
+            text.push('\n');
+            text.push_str(&comment(title));
+            text.push_str(sql.trim_end());
+            text.push('\n');
         };
-        section("Every store", &asked.dialect.catalog_sql());
+        section(
+            "The catalog, which all graphs of a database share.",
+            &dialect.catalog_sql(),
+        );
         for graph in &asked.graphs {
-            section(&format!("Graph {}", graph.name()), &asked.dialect.graph_sql(graph));
+            section(
+                &format!("The graph `{}`.", graph.name()),
+                &dialect.graph_sql(graph),
+            );
         }
         text
     }
@@ -328,10 +345,19 @@ impl From<Outcome> for ExitCode {
 
 /// Says why nothing was done, where that belongs.
 fn finish(refusal: Refusal, out: &mut dyn Write, err: &mut dyn Write) -> Outcome {
-    let to = if refusal.outcome == Outcome::Done { out } else { err };
+    let to: &mut dyn Write = if refusal.outcome == Outcome::Done {
+        out
+    } else {
+        err
+    };
     // There is nowhere left to report to.
     let _ = writeln!(to, "{}", refusal.message.trim_end()).and_then(|()| to.flush());
     refusal.outcome
+}
+
+/// A line of comment. Names may have line breaks, which would end it.
+fn comment(text: &str) -> String {
+    format!("-- {}\n", text.replace(['\n', '\r'], " "))
 }
 
 /// Writes a file, and its folder where that is missing.

@@ -1,0 +1,290 @@
+//! The conformance suite: what every store does, as one case a behaviour. A store passes it or is none.
+//!
+//! It owns the cases, the rows that they work on and the [`Harness`] by which a store lends itself to them. It never
+//! looks inside a store: all that it knows of one is the [`Store`] trait. A case opens a new place, does something to
+//! it, and compares what the store says with what is written in the case.
+//!
+//! # Running it
+//!
+//! Enable the feature `conformance` in the dev-dependencies, say how a store is opened, and name the harness to
+//! [`conformance!`](crate::conformance!). It writes one `#[test]` a case, in modules by theme:
+//!
+//! ```
+//! use deltaview_graph::Graph;
+//! use deltaview_store::conformance::Harness;
+//! use deltaview_store::{Error, MemoryStore};
+//!
+//! /// Where the stores of one case are. A store on disk would keep a temporary folder here.
+//! struct InMemory;
+//!
+//! impl Harness for InMemory {
+//!     type Store = MemoryStore;
+//!     const DURABLE: bool = false;
+//!
+//!     fn new() -> Self {
+//!         InMemory
+//!     }
+//!
+//!     fn open(&self, graph: &Graph) -> Result<MemoryStore, Error> {
+//!         Ok(MemoryStore::new(graph))
+//!     }
+//! }
+//!
+//! deltaview_store::conformance!(InMemory);
+//!
+//! // The tests call the cases. Anything can:
+//! deltaview_store::conformance::cases::groups::count_counts_copies::<InMemory>();
+//! ```
+//!
+//! A store that is asynchronous runs the suite behind an adapter that blocks.
+
+mod rows;
+mod support;
+
+use deltaview_graph::Graph;
+
+use crate::{Error, Store};
+
+/// How the suite gets at a store: a value is one place that stores can be opened in, empty at first. Each case makes
+/// one of its own, and drops it when it is done; cases run side by side.
+pub trait Harness: Sized {
+    /// The store.
+    type Store: Store;
+
+    /// Whether state outlives the store: a second one that is opened in the same place has all that the first has
+    /// committed. Where not, [`open`](Self::open) gives an empty store each time.
+    const DURABLE: bool;
+
+    /// Whether text with a NUL can be a key. Where not, such a row is an
+    /// [`UnsupportedKey`](crate::ErrorKind::UnsupportedKey), before anything is written.
+    const NUL_IN_TEXT_KEYS: bool = true;
+
+    /// A new, empty place that nobody else uses.
+    ///
+    /// # Panics
+    ///
+    /// Where there can be none: no temporary folder, no server. The case fails with that.
+    fn new() -> Self;
+
+    /// Opens the place with a graph: makes what the graph needs where there is nothing of it, and has all that was
+    /// committed where there is. It is called again while other stores are open in the place, of the same graph or of
+    /// others.
+    ///
+    /// # Errors
+    ///
+    /// What the store has in the place has another shape than the graph: [`Mismatch`](crate::ErrorKind::Mismatch).
+    fn open(&self, graph: &Graph) -> Result<Self::Store, Error>;
+
+    /// Closes a store of this place, and opens one with the same graph. A store that is not durable is handed back as
+    /// it is.
+    ///
+    /// # Panics
+    ///
+    /// If the store can't be opened again.
+    fn reopen(&self, store: Self::Store) -> Self::Store {
+        if !Self::DURABLE {
+            return store;
+        }
+        let graph = store.graph().clone();
+        drop(store);
+        self.open(&graph)
+            .unwrap_or_else(|error| panic!("the store can't be opened again: {error}"))
+    }
+}
+
+/// Writes the themes, and the macro that calls all their cases: so no case can be left out of the tests of a store.
+macro_rules! suite {
+    ($dollar:tt $($theme:ident { $($case:ident)* })*) => {
+        $(
+            #[allow(missing_docs, reason = "the name of a case is a sentence that says it all")]
+            mod $theme;
+        )*
+
+        /// The cases, by theme. The name of each is what it checks; it panics where the store does otherwise.
+        pub mod cases {
+            $(
+                #[allow(missing_docs, reason = "the name says it")]
+                pub mod $theme {
+                    pub use super::super::$theme::{$($case),*};
+                }
+            )*
+        }
+
+        /// Runs the [conformance suite](crate::conformance) on a store: writes a module a theme with one `#[test]` a
+        /// case, for the [`Harness`](crate::conformance::Harness) that is named.
+        #[macro_export]
+        macro_rules! conformance {
+            ($dollar harness:ty) => {
+                $(
+                    mod $theme {
+                        #[allow(unused_imports, reason = "the harness may be named by a full path")]
+                        use super::*;
+                        $(
+                            #[test]
+                            fn $case() {
+                                $dollar crate::conformance::cases::$theme::$case::<$dollar harness>();
+                            }
+                        )*
+                    }
+                )*
+            };
+        }
+    };
+}
+
+suite! { $
+    operators {
+        map_makes_one_row_of_each
+        filter_keeps_the_rows_it_is_asked_to
+        filter_map_changes_rows_or_drops_them
+        flat_map_makes_any_number_of_rows
+        negate_turns_the_weights_around
+        plus_adds_the_weights_of_two_streams
+        a_stream_can_be_added_to_itself
+        inspect_sees_deltas_and_passes_them_on
+        operators_in_a_row_work_as_one_after_the_other
+        integrate_gives_all_that_came_so_far
+        delay_gives_what_came_one_iteration_before
+        differentiate_sees_also_iterations_that_change_nothing
+        differentiate_and_integrate_undo_each_other
+        a_failed_iteration_is_none_for_delay
+    }
+    joins {
+        join_pairs_the_rows_with_equal_keys
+        join_takes_back_what_either_side_loses
+        join_sees_both_sides_of_one_change
+        join_multiplies_weights
+        join_map_gets_the_key_and_both_rows
+        a_stream_joins_with_itself
+        a_stream_joins_with_itself_by_one_index
+        joins_follow_joins
+        many_rows_meet_many_under_one_key
+        a_view_and_a_join_share_an_arrangement
+    }
+    groups {
+        count_counts_copies
+        sum_adds_each_row_as_often_as_it_is_there
+        several_sums_are_one_tuple
+        reduce_works_in_any_commutative_group
+        a_group_without_rows_disappears_and_returns
+        a_sum_of_zero_stays
+        a_group_of_weight_zero_is_hidden_and_remembered
+        rows_move_between_groups_in_one_change
+        a_group_that_ends_as_it_was_puts_out_nothing
+        groups_are_rows_to_group_again
+        rows_without_a_key_are_a_group_of_their_own
+    }
+    changes {
+        commit_returns_the_deltas_of_outputs_and_views
+        a_delta_is_asked_for_any_number_of_times
+        replacing_a_row_gives_a_minus_and_a_plus
+        one_change_to_several_inputs_is_one_iteration
+        times_are_positive_and_grow
+        a_change_of_nothing_is_an_iteration
+        steps_that_cancel_out_change_nothing
+        a_change_can_be_committed_again
+        a_change_that_is_dropped_does_nothing
+        thousands_of_rows_come_and_go_in_one_change
+    }
+    inputs {
+        copies_of_a_row_add_up
+        weights_can_be_negative
+        a_row_of_weight_zero_disappears
+        weights_have_sixty_four_bits
+        a_stored_weight_that_would_not_fit_is_an_error
+        a_stored_weight_that_would_not_fit_below_is_an_error
+        weights_of_one_change_that_do_not_fit_are_an_error
+        a_product_of_weights_that_does_not_fit_is_an_error
+        negating_the_least_weight_is_an_error
+    }
+    tables {
+        inserted_rows_are_found_by_key
+        inserting_a_key_twice_is_an_error
+        upsert_takes_the_place_of_the_row_with_the_key
+        update_changes_the_row_of_a_key
+        updating_a_missing_row_is_an_error
+        an_update_that_changes_the_key_is_an_error
+        delete_removes_the_row_of_a_key
+        deleting_a_missing_row_is_an_error
+        remove_takes_the_very_row_only
+        each_step_sees_what_the_ones_before_it_made
+        a_row_that_comes_and_goes_in_one_change_leaves_no_trace
+        a_step_that_fails_undoes_the_whole_change
+        a_table_can_have_a_key_of_several_parts
+        a_table_joins_by_its_key_without_another_arrangement
+    }
+    views {
+        a_view_that_nothing_came_to_is_empty
+        rows_come_in_the_order_of_their_keys
+        key_finds_the_rows_of_a_key
+        get_finds_the_row_of_a_key
+        keys_come_in_the_order_they_are_asked_for
+        ranges_have_bounds_of_every_kind
+        an_empty_or_upside_down_range_has_no_rows
+        ranges_over_composite_keys_are_those_of_rust
+        every_composite_key_finds_its_row
+        none_is_found_by_key_and_comes_first
+        further_indexes_read_the_same_rows
+        further_indexes_follow_every_change
+        further_indexes_keep_the_weights_of_rows
+        a_view_without_a_key_has_all_rows_under_one
+        many_rows_under_one_key_keep_their_weights
+        views_of_one_graph_are_apart
+        the_greatest_groups_are_read_from_the_end
+    }
+    keys {
+        integers_are_ordered_by_value
+        integers_that_sql_has_no_column_for_are_ordered_by_value
+        truth_values_are_ordered
+        text_is_ordered_by_its_code_points
+        text_with_a_nul_is_a_key_or_an_error
+        bytes_are_ordered_one_by_one
+        floats_are_ordered_with_nan_as_the_greatest
+        minus_zero_is_the_key_zero
+        times_and_addresses_are_ordered
+        options_have_none_first
+        reversed_keys_are_ordered_backwards
+        tuples_are_ordered_part_by_part
+    }
+    paging {
+        the_first_rows_of_a_large_view_are_read_alone
+        rows_with_one_key_of_a_further_index_are_paged_right
+        rows_with_one_key_of_the_first_index_are_paged_right
+        thousands_of_rows_without_a_key_are_paged_right
+        pages_end_at_composite_keys_with_none
+        views_are_read_side_by_side
+        large_rows_are_read_as_they_were_written
+    }
+    errors {
+        a_handle_of_another_graph_changes_nothing
+        a_change_of_another_graph_is_an_error
+        a_view_or_delta_of_another_graph_is_an_error
+        a_panic_in_map_names_the_vertex
+        a_panic_in_filter_or_inspect_names_the_vertex
+        a_panic_in_an_index_names_the_vertex
+        a_panic_in_a_further_index_names_the_view
+        a_panic_in_join_map_names_the_vertex
+        a_panic_in_an_aggregate_names_the_vertex
+        a_panic_in_an_update_names_the_table
+        a_sum_that_overflows_names_the_group
+        a_count_that_overflows_is_an_error
+        a_failure_at_the_end_undoes_what_came_before_it
+    }
+    durable {
+        opening_again_keeps_the_views
+        times_go_on_where_they_were
+        groups_and_joins_go_on_where_they_were
+        keyed_tables_remember_their_rows
+        delays_and_integrals_go_on_where_they_were
+        a_change_that_failed_is_not_there_after_opening_again
+        a_row_of_another_shape_is_a_mismatch
+        another_index_is_a_mismatch
+        one_index_more_is_a_mismatch
+        one_vertex_more_or_less_is_a_mismatch
+        graphs_of_other_names_live_side_by_side
+        stores_of_one_place_see_what_the_others_commit
+    }
+    history {
+        a_long_history_is_what_a_model_says
+    }
+}

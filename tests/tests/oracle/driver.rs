@@ -1,0 +1,217 @@
+//! A driver of the tick over plain bytes, in memory: it sees exactly what a database would, remembers what was asked
+//! of it, and fails when it is told to.
+
+use std::collections::{BTreeMap, HashMap};
+
+use deltaview::{Change, Graph, KeyValue, TableId, TickError, Weight, WeightOverflow};
+use deltaview_graph::{Changes, Commit, Fetch, FetchKeys, Step, TickErrorKind, WorkingSet, Write};
+
+/// The columns of a key.
+pub(crate) type Columns = Vec<KeyValue<'static>>;
+
+/// The rows of a key by identity: data that is stored apart, and the weight.
+type Stored = BTreeMap<Vec<u8>, (Option<Vec<u8>>, Weight)>;
+
+/// The tables of a graph, as bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ByteStore {
+    tables: BTreeMap<TableId, HashMap<Columns, Stored>>,
+}
+
+/// What an iteration asked of the driver.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log {
+    /// By step, by table: the keys asked for; `None` for all.
+    pub(crate) rounds: Vec<Vec<(TableId, Option<Vec<Columns>>)>>,
+    /// The rows that were found.
+    pub(crate) rows_read: usize,
+    /// The keys that were written.
+    pub(crate) writes: Vec<(TableId, Columns)>,
+}
+
+/// At which call the driver fails: calls are counted down, and the one at zero fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fuse(Option<usize>);
+
+impl Fuse {
+    /// Never fails.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Fails after so many calls that succeed.
+    pub(crate) fn after(calls: usize) -> Self {
+        Self(Some(calls))
+    }
+
+    fn call(&mut self) -> Result<(), DriveError> {
+        match &mut self.0 {
+            Some(0) => Err(DriveError::Fault),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why an iteration did not happen.
+#[derive(Debug)]
+pub(crate) enum DriveError {
+    /// The tick says so.
+    Tick(TickError),
+    /// The fuse blew.
+    Fault,
+}
+
+impl From<TickError> for DriveError {
+    fn from(error: TickError) -> Self {
+        Self::Tick(error)
+    }
+}
+
+/// A write that waits for its transaction to commit.
+enum Pending {
+    Put(TableId, Columns, Vec<u8>),
+    Delete(TableId, Columns),
+    Weigh { table: TableId, key: Columns, identity: Vec<u8>, data: Option<Vec<u8>>, weight: Weight },
+}
+
+impl ByteStore {
+    /// Runs a change in one transaction.
+    pub(crate) fn run(
+        &mut self,
+        graph: &Graph,
+        state: &mut WorkingSet,
+        change: &Change,
+        mut fuse: Fuse,
+    ) -> Result<(Changes, Log), DriveError> {
+        let mut log = Log::default();
+        let mut step = graph.begin(state, change)?;
+        let commit = loop {
+            step = match step {
+                Step::Done(commit) => break commit,
+                Step::Fetch(mut fetches, tick) => {
+                    let mut round = Vec::new();
+                    for fetch in &mut fetches {
+                        fuse.call()?;
+                        round.push((fetch.table(), self.fetch(graph, fetch, &mut log.rows_read)?));
+                    }
+                    log.rounds.push(round);
+                    tick.resume(fetches)?
+                }
+            };
+        };
+        let pending = self.pending(graph, &commit, &mut fuse)?;
+        fuse.call()?;
+        for write in pending {
+            log.writes.push(self.write(write));
+        }
+        Ok((state.absorb(commit), log))
+    }
+
+    /// The rows of a table: identity, data, weight.
+    pub(crate) fn rows(&self, table: TableId) -> impl Iterator<Item = (&[u8], Option<&[u8]>, Weight)> {
+        let rows = self.tables.get(&table).into_iter().flat_map(HashMap::values).flatten();
+        rows.map(|(identity, (data, weight))| (identity.as_slice(), data.as_deref(), *weight))
+    }
+
+    fn fetch(
+        &self,
+        graph: &Graph,
+        fetch: &mut Fetch,
+        rows_read: &mut usize,
+    ) -> Result<Option<Vec<Columns>>, TickError> {
+        let table = fetch.table();
+        let stored = self.tables.get(&table);
+        let mut push = |fetch: &mut Fetch, key: Option<usize>, rows: &Stored| {
+            for (identity, (data, weight)) in rows {
+                *rows_read += 1;
+                fetch.push(key, identity, data.as_deref(), *weight).map_err(|kind| {
+                    TickError::new(graph.name(), &graph.table(table).schema().vertex, kind)
+                })?;
+            }
+            Ok::<(), TickError>(())
+        };
+        let FetchKeys::Some(count) = fetch.keys() else {
+            for rows in stored.into_iter().flat_map(HashMap::values) {
+                push(fetch, None, rows)?;
+            }
+            return Ok(None);
+        };
+        let mut asked = Vec::new();
+        for position in 0..count {
+            let mut key = Vec::new();
+            fetch.key(position, &mut key);
+            let key = owned(&key);
+            if let Some(rows) = stored.and_then(|table| table.get(&key)) {
+                push(fetch, Some(position), rows)?;
+            }
+            asked.push(key);
+        }
+        Ok(Some(asked))
+    }
+
+    fn pending(
+        &self,
+        graph: &Graph,
+        commit: &Commit,
+        fuse: &mut Fuse,
+    ) -> Result<Vec<Pending>, DriveError> {
+        let mut pending = Vec::new();
+        for writes in commit.tables() {
+            let table = writes.table();
+            writes.for_each(|write| {
+                fuse.call()?;
+                pending.push(match write {
+                    Write::Put { key, data, .. } => Pending::Put(table, owned(key), data.to_vec()),
+                    Write::Delete { key } => Pending::Delete(table, owned(key)),
+                    Write::Add { key, identity, data, weight, before, .. } => {
+                        let (key, identity) = (owned(key), identity.as_bytes().to_vec());
+                        let stored = self.weight(table, &key, &identity);
+                        assert!(before.is_none_or(|before| before == stored), "what was seen is there");
+                        let Some(weight) = stored.checked_add(weight) else {
+                            let kind = TickErrorKind::WeightOverflow(WeightOverflow);
+                            return Err(TickError::new(graph.name(), &writes.schema().vertex, kind).into());
+                        };
+                        Pending::Weigh { table, key, identity, data: data.map(<[u8]>::to_vec), weight }
+                    }
+                    _ => unreachable!("no other kind of write"),
+                });
+                Ok::<(), DriveError>(())
+            })?;
+        }
+        Ok(pending)
+    }
+
+    fn weight(&self, table: TableId, key: &Columns, identity: &[u8]) -> Weight {
+        let rows = self.tables.get(&table).and_then(|table| table.get(key));
+        rows.and_then(|rows| rows.get(identity)).map_or(0, |(_, weight)| *weight)
+    }
+
+    fn write(&mut self, write: Pending) -> (TableId, Columns) {
+        let (table, key, identity, row) = match write {
+            Pending::Put(table, key, data) => (table, key, Vec::new(), Some((Some(data), 1))),
+            Pending::Delete(table, key) => (table, key, Vec::new(), None),
+            Pending::Weigh { table, key, identity, data, weight } => {
+                (table, key, identity, (weight != 0).then_some((data, weight)))
+            }
+        };
+        let tables = self.tables.entry(table).or_default();
+        let rows = tables.entry(key.clone()).or_default();
+        match row {
+            Some(row) => drop(rows.insert(identity, row)),
+            None => drop(rows.remove(&identity)),
+        }
+        if rows.is_empty() {
+            tables.remove(&key);
+        }
+        if tables.is_empty() {
+            self.tables.remove(&table);
+        }
+        (table, key)
+    }
+}
+
+fn owned(key: &[KeyValue<'_>]) -> Columns {
+    key.iter().map(|value| value.clone().into_owned()).collect()
+}

@@ -1,0 +1,25 @@
+//! The oracle: whatever is maintained equals what is computed from scratch.
+//!
+//! | module | what it holds against what |
+//! | --- | --- |
+//! | [`graphs`] | random graphs under random histories, on every store, and the naive evaluator |
+//! | [`algebra`] | each operator alone, and the laws that its definition implies |
+//! | [`sql`] | queries that SQL can say, and SQLite's own answers |
+//! | [`overflow`] | sums and weights at the edge of their types |
+//! | [`work`] | the keys and rows that a change touches, and how large the state is |
+//! | [`faults`] | a driver that fails at every call in turn, and one that never fails |
+//!
+//! `DELTAVIEW_ORACLE_CASES` sets the number of random graphs, which are then others at each run.
+
+mod algebra;
+mod driver;
+mod faults;
+mod generate;
+mod graphs;
+mod history;
+mod lower;
+mod overflow;
+mod probe;
+mod rig;
+mod sql;
+mod work;

@@ -1,0 +1,320 @@
+//! What a graph shows of itself, held against the naive evaluator: outputs, views by each index, and stored tables.
+
+use std::fmt::Debug;
+use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+
+use deltaview::codec::{self, CodecError};
+use deltaview::{
+    Committed, IndexKey, Keyed, MemoryStore, OutputHandle, Row, Rows, Sink, SqliteStore, Store,
+    ViewHandle, ZSet,
+};
+use deltaview_graph::Changes;
+use deltaview_tests::item::{Item, Total};
+use deltaview_tests::naive::{Bag, Naive, bag};
+use deltaview_tests::plan::{Aggregate, Plan, Query};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use crate::lower::Indexed;
+
+/// Whatever a table holds: a row; or a group as its key, its aggregate, and in the state its total weight.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Shown {
+    pub(crate) item: Item,
+    pub(crate) total: Option<Total>,
+    pub(crate) weight: Option<i64>,
+}
+
+impl Shown {
+    pub(crate) fn item(item: Item) -> Self {
+        Self { item, total: None, weight: None }
+    }
+
+    pub(crate) fn group(key: Item, total: Total) -> Self {
+        Self { item: key, total: Some(total), weight: None }
+    }
+}
+
+/// What is expected of what is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expects {
+    /// The contents of a node.
+    Contents(usize),
+    /// The last delta of a node.
+    Last(usize),
+    /// The groups of an aggregate that are there.
+    Groups(usize),
+    /// The stored groups of an aggregate, also where the total weight is zero.
+    GroupStates(usize),
+}
+
+impl Expects {
+    /// What is there at a time.
+    pub(crate) fn at(self, plan: &Plan, naive: &Naive, time: usize) -> Bag<Shown> {
+        let items = |bag: &Bag| -> Bag<Shown> {
+            bag.iter().map(|(item, weight)| (Shown::item(item.clone()), *weight)).collect()
+        };
+        match self {
+            Self::Contents(node) => items(&naive.at(node, time)),
+            Self::Last(node) => items(&naive.delta(node, time)),
+            Self::Groups(node) => {
+                let there = naive.groups(node, time).into_iter().filter(|(_, (weight, _))| *weight != 0);
+                there.map(|(key, (_, total))| (Shown::group(key, total), 1)).collect()
+            }
+            Self::GroupStates(node) => {
+                let counts = matches!(
+                    plan.nodes[node],
+                    Query::Group { aggregate: Aggregate::Count, .. }
+                );
+                let states = naive.groups(node, time).into_iter().map(|(key, (weight, total))| Shown {
+                    item: key,
+                    total: Some(if counts { Total::Int(0) } else { total }),
+                    weight: Some(weight),
+                });
+                let left = states.filter(|state| {
+                    state.weight != Some(0) || !state.total.as_ref().is_some_and(is_zero)
+                });
+                left.map(|state| (state, 1)).collect()
+            }
+        }
+    }
+}
+
+fn is_zero(total: &Total) -> bool {
+    match total {
+        Total::Int(value) => *value == 0,
+        Total::Wide(value) => *value == 0,
+        Total::Two(one, other) => (*one, *other) == (0, 0),
+        Total::Set(rows) => rows.is_empty(),
+    }
+}
+
+/// What an iteration returned.
+#[derive(Clone, Copy)]
+pub(crate) enum Returned<'a> {
+    Committed(&'a Committed),
+    Changes(&'a Changes),
+}
+
+impl Returned<'_> {
+    pub(crate) fn get<S: Sink<Row: Row>>(self, sink: S) -> ZSet<S::Row> {
+        match self {
+            Self::Committed(committed) => committed.get(sink),
+            Self::Changes(changes) => changes.get(sink),
+        }
+        .expect("the handle is of this graph")
+    }
+}
+
+/// An output or a view by one of its indexes.
+pub(crate) trait Probe {
+    fn expects(&self) -> Expects;
+    /// The delta that an iteration returned.
+    fn delta(&self, returned: Returned<'_>) -> Bag<Shown>;
+    fn read_memory(&self, _: &MemoryStore, _: &Bag<Shown>, _: &[Item]) -> Result<(), TestCaseError> {
+        Ok(())
+    }
+    fn read_sqlite(&self, _: &SqliteStore, _: &Bag<Shown>, _: &[Item]) -> Result<(), TestCaseError> {
+        Ok(())
+    }
+}
+
+pub(crate) struct OutputProbe {
+    pub(crate) handle: OutputHandle<Item>,
+    pub(crate) expects: Expects,
+}
+
+impl Probe for OutputProbe {
+    fn expects(&self) -> Expects {
+        self.expects
+    }
+
+    fn delta(&self, returned: Returned<'_>) -> Bag<Shown> {
+        shown(returned.get(self.handle), &Shown::item)
+    }
+}
+
+pub(crate) struct ViewProbe<T, K> {
+    pub(crate) handle: ViewHandle<T, K>,
+    pub(crate) show: Arc<dyn Fn(T) -> Shown>,
+    pub(crate) key: Arc<dyn Fn(&Shown) -> K>,
+    pub(crate) expects: Expects,
+}
+
+impl<T: Row, K: IndexKey> Probe for ViewProbe<T, K> {
+    fn expects(&self) -> Expects {
+        self.expects
+    }
+
+    fn delta(&self, returned: Returned<'_>) -> Bag<Shown> {
+        shown(returned.get(self.handle), self.show.as_ref())
+    }
+
+    fn read_memory(
+        &self,
+        store: &MemoryStore,
+        expected: &Bag<Shown>,
+        seeds: &[Item],
+    ) -> Result<(), TestCaseError> {
+        self.read(store, expected, seeds)
+    }
+
+    fn read_sqlite(
+        &self,
+        store: &SqliteStore,
+        expected: &Bag<Shown>,
+        seeds: &[Item],
+    ) -> Result<(), TestCaseError> {
+        self.read(store, expected, seeds)
+    }
+}
+
+/// The delta of a sink, each row once.
+fn shown<T: Row>(delta: ZSet<T>, show: &dyn Fn(T) -> Shown) -> Bag<Shown> {
+    let rows = delta.len();
+    let shown = bag(delta.into_iter().map(|(row, weight)| (show(row), weight)));
+    assert_eq!(shown.len(), rows, "a delta has each row once, with a weight that is not zero");
+    shown
+}
+
+impl<T: Row, K: IndexKey> ViewProbe<T, K> {
+    fn read<S: Store>(
+        &self,
+        store: &S,
+        expected: &Bag<Shown>,
+        seeds: &[Item],
+    ) -> Result<(), TestCaseError> {
+        let view = store.view(self.handle);
+        self.compare(view.iter(), expected, false, "whole")?;
+        self.compare(view.rev().iter(), expected, true, "backwards")?;
+        let seeds = seeds.iter().map(|seed| (self.key)(&Shown::item(seed.clone())));
+        let there = expected.keys().step_by(expected.len() / 2 + 1).map(|shown| (self.key)(shown));
+        let keys: Vec<K> = seeds.chain(there).collect();
+        for key in &keys {
+            let of_key = self.within(expected, key..=key);
+            self.compare(view.key(key), &of_key, false, "by key")?;
+            let got = view.get(key).map_err(failed)?.map(|row| (self.show)(row));
+            prop_assert_eq!(got.is_some(), !of_key.is_empty());
+            prop_assert!(got.is_none_or(|row| of_key.contains_key(&row)), "get of {:?}", key);
+        }
+        let several: usize = keys.iter().map(|key| self.within(expected, key..=key).len()).sum();
+        prop_assert_eq!(view.keys(keys.clone()).count(), several, "by keys {:?}", keys);
+        for (from, to) in keys.iter().zip(keys.iter().skip(1)) {
+            let ranges = [
+                (Bound::Included(from), Bound::Included(to)),
+                (Bound::Included(from), Bound::Excluded(to)),
+                (Bound::Excluded(from), Bound::Included(to)),
+                (Bound::Excluded(from), Bound::Excluded(to)),
+                (Bound::Unbounded, Bound::Included(to)),
+                (Bound::Excluded(from), Bound::Unbounded),
+            ];
+            for range in ranges {
+                let expected = self.within(expected, range);
+                let owned = (range.0.cloned(), range.1.cloned());
+                self.compare(view.range(owned.clone()), &expected, false, "by range")?;
+                self.compare(view.rev().range(owned), &expected, true, "by range backwards")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows whose keys are in a range. An upside-down range has none.
+    fn within<'k>(&self, rows: &Bag<Shown>, range: impl RangeBounds<&'k K>) -> Bag<Shown>
+    where
+        K: 'k,
+    {
+        let after_start = |key: &K| match range.start_bound() {
+            Bound::Included(start) => key >= *start,
+            Bound::Excluded(start) => key > *start,
+            Bound::Unbounded => true,
+        };
+        let before_end = |key: &K| match range.end_bound() {
+            Bound::Included(end) => key <= *end,
+            Bound::Excluded(end) => key < *end,
+            Bound::Unbounded => true,
+        };
+        let inside = rows.iter().filter(|(row, _)| {
+            let key = (self.key)(row);
+            after_start(&key) && before_end(&key)
+        });
+        inside.map(|(row, weight)| (row.clone(), *weight)).collect()
+    }
+
+    fn compare(
+        &self,
+        rows: Result<Rows<'_, T>, deltaview::Error>,
+        expected: &Bag<Shown>,
+        backwards: bool,
+        how: &str,
+    ) -> Result<(), TestCaseError> {
+        let rows: Vec<(Shown, i64)> = rows
+            .map_err(failed)?
+            .map(|row| row.map(|(row, weight)| ((self.show)(row), weight)))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        let in_order = rows.is_sorted_by(|(one, _), (next, _)| {
+            let (one, next) = ((self.key)(one), (self.key)(next));
+            if backwards { one >= next } else { one <= next }
+        });
+        prop_assert!(in_order, "{} read {:?} is out of order: {:?}", self.place(), how, rows);
+        let count = rows.len();
+        prop_assert_eq!(&bag(rows), expected, "{} read {}", self.place(), how);
+        prop_assert_eq!(count, expected.len(), "{} read {}: a row twice", self.place(), how);
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        format!("{:?} ({:?})", self.handle, self.expects)
+    }
+}
+
+/// An error that should not have been.
+pub(crate) fn failed(error: impl Debug) -> TestCaseError {
+    TestCaseError::fail(format!("{error:?}"))
+}
+
+/// What a stored row shows, and the row encoded again.
+type Decode = fn(&[u8]) -> Result<(Shown, Vec<u8>), CodecError>;
+
+/// A stored table, told by its vertex and the beginning of its role.
+pub(crate) struct TableCheck {
+    pub(crate) vertex: String,
+    pub(crate) role: &'static str,
+    pub(crate) decode: Decode,
+    pub(crate) expects: Expects,
+}
+
+impl TableCheck {
+    pub(crate) fn items(vertex: String, role: &'static str, expects: Expects) -> Self {
+        let decode = |data: &[u8]| {
+            let item: Item = codec::decode(data)?;
+            let again = codec::encode(&item)?;
+            Ok((Shown::item(item), again))
+        };
+        Self { vertex, role, decode, expects }
+    }
+
+    pub(crate) fn group_states<K: Indexed + Row, A: Row + Into<Total>>(
+        vertex: String,
+        node: usize,
+    ) -> Self {
+        let decode = |data: &[u8]| {
+            let state: Keyed<K, (i64, A)> = codec::decode(data)?;
+            let again = codec::encode(&state)?;
+            let (weight, total) = state.value;
+            let item = state.key.project();
+            Ok((Shown { item, total: Some(total.into()), weight: Some(weight) }, again))
+        };
+        Self { vertex, role: "groups", decode, expects: Expects::GroupStates(node) }
+    }
+
+    pub(crate) fn groups<K: Indexed + Row, V: Row + Into<Total>>(vertex: String, node: usize) -> Self {
+        let decode = |data: &[u8]| {
+            let group: Keyed<K, V> = codec::decode(data)?;
+            let again = codec::encode(&group)?;
+            Ok((Shown::group(group.key.project(), group.value.into()), again))
+        };
+        Self { vertex, role: "view", decode, expects: Expects::Groups(node) }
+    }
+}

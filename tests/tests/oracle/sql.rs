@@ -1,0 +1,189 @@
+//! What SQL can say, SQLite answers too: the same history is loaded into plain tables, and each view is compared with
+//! the answer to a query written by hand.
+
+use std::cmp::Reverse;
+
+use deltaview::prelude::*;
+use deltaview::{Stream, Synchronous};
+use deltaview_tests::item::Item;
+use deltaview_tests::naive::{Bag, add, bag};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use rusqlite::Connection;
+
+use crate::graphs::config;
+use crate::probe::failed;
+
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/regressions/sql.txt");
+
+type Build = for<'g> fn(Stream<'g, Item>, Stream<'g, Item>) -> Stream<'g, Item>;
+
+/// Queries of tables `t` and `u` in both languages. Answers have the columns of an item.
+///
+/// deltaview's joins and groups take `None` as a value like any other, which SQL writes `IS`.
+const PAIRS: &[(&str, Build)] = &[
+    ("SELECT a, b || '!', c * 2 FROM t WHERE c > 0 AND b <> ''", |t, _| {
+        t.filter(|row| row.c > 0 && !row.b.is_empty())
+            .map(|row| Item::new(row.a, row.b + "!", row.c * 2))
+    }),
+    ("SELECT a, b, c FROM t UNION ALL SELECT a, b, -c FROM u", |t, u| {
+        t.plus(u.map(|row| Item::new(row.a, row.b, -row.c)))
+    }),
+    ("SELECT t.a, u.b, t.c + u.c FROM t JOIN u ON t.b = u.b", |t, u| {
+        t.join_map(u, Item::by_b(), Item::by_b(), |b, t, u| Item::new(t.a, b.clone(), t.c + u.c))
+    }),
+    ("SELECT t.a, u.b, t.c FROM t JOIN u ON t.a IS u.a WHERE t.c < u.c", |t, u| {
+        t.join(u, Item::by_a(), Item::by_a())
+            .filter(|pair| pair.left.c < pair.right.c)
+            .map(|pair| Item::new(pair.left.a, pair.right.b, pair.left.c))
+    }),
+    ("SELECT x.a, y.b, x.c - y.c FROM t x JOIN t y ON x.b = y.b AND x.a IS y.a", |t, _| {
+        t.join_map(t, Item::by_a_and_b(), Item::by_a_and_b(), |(a, Reverse(b)), x, y| {
+            Item::new(*a, b.clone(), x.c - y.c)
+        })
+    }),
+    ("SELECT a, '', count(*) FROM t GROUP BY a", |t, _| {
+        t.group_by(Item::by_a()).count().map(|group| Item::new(group.key, "", group.value))
+    }),
+    ("SELECT a, b, sum(c) FROM t GROUP BY a, b", |t, _| {
+        t.group_by(Item::by_a_and_b())
+            .sum(|row| row.c)
+            .map(|group| Item::new(group.key.0, group.key.1.0, group.value))
+    }),
+    ("SELECT count(*), '', sum(c) FROM t HAVING count(*) > 0", |t, _| {
+        t.group_by(Index::unkeyed())
+            .sum(|row| (1_i64, row.c))
+            .map(|group| Item::new(Some(group.value.0 as i8), "", group.value.1))
+    }),
+    ("SELECT NULL, t.b, sum(t.c * u.c) FROM t JOIN u ON t.b = u.b GROUP BY t.b", |t, u| {
+        t.join(u, Item::by_b(), Item::by_b())
+            .group_by(Item::by_b().on_left())
+            .sum(|pair| pair.left.c * pair.right.c)
+            .map(|group| Item::new(None, group.key, group.value))
+    }),
+    (
+        "SELECT NULL, '', s FROM (SELECT sum(c) s FROM t GROUP BY b) UNION ALL \
+         SELECT NULL, '', s FROM (SELECT max(s) AS s, s AS n FROM (SELECT count(*) s FROM t GROUP BY a) GROUP BY n)",
+        |t, _| {
+            let sums = t.group_by(Item::by_b()).sum(|row| row.c);
+            let counts = t.group_by(Item::by_a()).count();
+            let sizes = counts.group_by(Index::new("size", |group: &Keyed<_, i64>| group.value)).count();
+            sums.map(|group| Item::new(None, "", group.value))
+                .plus(sizes.map(|group| Item::new(None, "", group.key)))
+        },
+    ),
+    (
+        "SELECT u.a, u.b, n FROM u JOIN (SELECT b, count(*) n FROM t WHERE c >= 0 GROUP BY b) g ON g.b = u.b",
+        |t, u| {
+            let counts = t.filter(|row| row.c >= 0).group_by(Item::by_b()).count();
+            u.join_map(counts, Item::by_b(), Index::new("key", |group: &Keyed<String, i64>| group.key.clone()), {
+                |_, u, group| Item::new(u.a, u.b.clone(), group.value)
+            })
+        },
+    ),
+];
+
+/// One row that comes, or one that goes: into `t` or `u`.
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(bool, Item),
+    Delete(bool, u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let a = prop_oneof![1 => Just(None), 3 => (0_i8..3).prop_map(Some)];
+    let b = prop::sample::select(vec!["", "a", "b", "é"]);
+    let item = (a, b, -3_i64..4).prop_map(|(a, b, c)| Item::new(a, b, c));
+    prop_oneof![
+        3 => (any::<bool>(), item).prop_map(|(left, item)| Step::Insert(left, item)),
+        2 => (any::<bool>(), any::<u8>()).prop_map(|(left, which)| Step::Delete(left, which)),
+    ]
+}
+
+fn answer(plain: &Connection, sql: &str) -> rusqlite::Result<Bag> {
+    let mut statement = plain.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok((Item { a: row.get(0)?, b: row.get(1)?, c: row.get(2)? }, 1))
+    })?;
+    Ok(bag(rows.collect::<rusqlite::Result<Vec<_>>>()?))
+}
+
+/// Does a step to the plain tables; the row that it was about, if any.
+fn do_plain(plain: &Connection, contents: &mut [Bag; 2], step: &Step) -> Option<(bool, Item, i64)> {
+    let (left, item, weight) = match step {
+        Step::Insert(left, item) => (*left, item.clone(), 1),
+        Step::Delete(left, which) => {
+            let contents = &contents[usize::from(*left)];
+            let which = usize::from(*which) % contents.len().max(1);
+            (*left, contents.keys().nth(which)?.clone(), -1)
+        }
+    };
+    let table = if left { "t" } else { "u" };
+    let sql = if weight > 0 {
+        format!("INSERT INTO {table} VALUES (?1, ?2, ?3)")
+    } else {
+        format!(
+            "DELETE FROM {table} WHERE rowid = \
+             (SELECT rowid FROM {table} WHERE a IS ?1 AND b = ?2 AND c = ?3 LIMIT 1)"
+        )
+    };
+    let changed = plain.execute(&sql, (item.a, &item.b, item.c)).expect("the plain tables take it");
+    assert_eq!(changed, 1);
+    add(&mut contents[usize::from(left)], item.clone(), weight);
+    Some((left, item, weight))
+}
+
+proptest! {
+    #![proptest_config(config(6, REGRESSIONS))]
+
+    #[test]
+    fn views_are_what_sqlite_answers(
+        history in prop::collection::vec(prop::collection::vec(step(), 0..6), 1..8),
+    ) {
+        let (graph, (t, u, views)) = Graph::build("pairs", |g| {
+            let (t, u) = (g.input::<Item>("t"), g.input::<Item>("u"));
+            let views: Vec<_> = PAIRS.iter().enumerate().map(|(pair, (_, build))| {
+                build(t, u).named(format!("pair_{pair}")).view(format!("answer_{pair}"))
+            }).collect();
+            (t.handle(), u.handle(), views)
+        })
+        .unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let options = SqliteOptions::new().synchronous(Synchronous::Off);
+        let mut sqlite = options.open(folder.path().join("pairs.db"), &graph).map_err(failed)?;
+        let mut memory = MemoryStore::new(&graph);
+        let plain = Connection::open_in_memory().map_err(failed)?;
+        plain
+            .execute_batch("CREATE TABLE t (a INTEGER, b TEXT, c INTEGER); CREATE TABLE u (a INTEGER, b TEXT, c INTEGER)")
+            .map_err(failed)?;
+        let mut contents = [Bag::new(), Bag::new()];
+        for steps in &history {
+            let mut change = graph.change();
+            for step in steps {
+                let done = do_plain(&plain, &mut contents, step);
+                if let Some((left, item, weight)) = done {
+                    let input = if left { t } else { u };
+                    change = if weight > 0 { change.insert(input, [item]) } else { change.remove(input, [item]) };
+                }
+            }
+            memory.commit(&change).map_err(failed)?;
+            sqlite.commit(&change).map_err(failed)?;
+            for (view, (sql, _)) in views.iter().zip(PAIRS) {
+                let expected = answer(&plain, sql).map_err(failed)?;
+                compare(&memory, *view, &expected, sql)?;
+                compare(&sqlite, *view, &expected, sql)?;
+            }
+        }
+    }
+}
+
+fn compare<S: Store>(
+    store: &S,
+    view: ViewHandle<Item, ()>,
+    expected: &Bag,
+    sql: &str,
+) -> Result<(), TestCaseError> {
+    let rows = store.view(view).iter().and_then(|rows| rows.into_zset()).map_err(failed)?;
+    prop_assert_eq!(&bag(rows), expected, "{}", sql);
+    Ok(())
+}

@@ -72,8 +72,15 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::A, Self::B, Self::Ab, Self::C, Self::C3, Self::Nested, Self::Unit];
+    pub const ALL: [Self; 7] = [
+        Self::A,
+        Self::B,
+        Self::Ab,
+        Self::C,
+        Self::C3,
+        Self::Nested,
+        Self::Unit,
+    ];
 
     /// The key of a row, as a row that has nothing else. Two rows have equal keys if these are equal.
     pub fn project(self, item: &Item) -> Item {
@@ -148,7 +155,8 @@ impl TypedKey for Option<(String, Option<i8>)> {
         (!item.b.is_empty()).then(|| (item.b.clone(), item.a))
     }
     fn project(&self) -> Item {
-        self.as_ref().map_or_else(Item::default, |(b, a)| Item::new(*a, b.clone(), 0))
+        self.as_ref()
+            .map_or_else(Item::default, |(b, a)| Item::new(*a, b.clone(), 0))
     }
 }
 

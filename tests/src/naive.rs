@@ -38,14 +38,18 @@ pub fn add<T: Ord>(bag: &mut Bag<T>, row: T, weight: i64) {
 /// A bag of rows with any weights.
 pub fn bag<T: Ord>(rows: impl IntoIterator<Item = (T, i64)>) -> Bag<T> {
     let mut bag = Bag::new();
-    rows.into_iter().for_each(|(row, weight)| add(&mut bag, row, weight));
+    rows.into_iter()
+        .for_each(|(row, weight)| add(&mut bag, row, weight));
     bag
 }
 
 /// One bag less another.
 pub fn difference<T: Ord + Clone>(after: &Bag<T>, before: &Bag<T>) -> Bag<T> {
     let gone = before.iter().map(|(row, weight)| (row.clone(), -weight));
-    bag(after.iter().map(|(row, weight)| (row.clone(), *weight)).chain(gone))
+    bag(after
+        .iter()
+        .map(|(row, weight)| (row.clone(), *weight))
+        .chain(gone))
 }
 
 /// The history of the inputs of a plan, and what follows from it.
@@ -89,13 +93,19 @@ impl Naive {
             return Rc::clone(known);
         }
         let computed = Rc::new(self.compute(node, time));
-        self.known.borrow_mut().insert((node, time), Rc::clone(&computed));
+        self.known
+            .borrow_mut()
+            .insert((node, time), Rc::clone(&computed));
         computed
     }
 
     /// What a node puts out at a time.
     pub fn delta(&self, node: usize, time: usize) -> Bag {
-        if time == 0 { Bag::new() } else { difference(&self.at(node, time), &self.at(node, time - 1)) }
+        if time == 0 {
+            Bag::new()
+        } else {
+            difference(&self.at(node, time), &self.at(node, time - 1))
+        }
     }
 
     /// The groups of an aggregate at a time.
@@ -104,48 +114,83 @@ impl Naive {
     ///
     /// The node is no aggregate.
     pub fn groups(&self, node: usize, time: usize) -> Groups {
-        let Query::Group { input, key, aggregate } = self.plan.nodes[node] else {
+        let Query::Group {
+            input,
+            key,
+            aggregate,
+        } = self.plan.nodes[node]
+        else {
             panic!("node {node} is no aggregate")
         };
         let mut members: BTreeMap<Item, Vec<(Item, i64)>> = BTreeMap::new();
         for (item, weight) in self.at(input, time).iter() {
-            members.entry(key.project(item)).or_default().push((item.clone(), *weight));
+            members
+                .entry(key.project(item))
+                .or_default()
+                .push((item.clone(), *weight));
         }
         let total = |rows: Vec<(Item, i64)>| {
-            (rows.iter().map(|(_, weight)| weight).sum(), aggregated(aggregate, &rows))
+            (
+                rows.iter().map(|(_, weight)| weight).sum(),
+                aggregated(aggregate, &rows),
+            )
         };
-        members.into_iter().map(|(key, rows)| (key, total(rows))).collect()
+        members
+            .into_iter()
+            .map(|(key, rows)| (key, total(rows)))
+            .collect()
     }
 
     fn compute(&self, node: usize, time: usize) -> Bag {
         let each = |input: usize, rows: &dyn Fn(&Item) -> Vec<Item>| {
             let input = self.at(input, time);
             let made = input.iter().flat_map(|(item, weight)| {
-                rows(item).into_iter().map(|made| (made, *weight)).collect::<Vec<_>>()
+                rows(item)
+                    .into_iter()
+                    .map(|made| (made, *weight))
+                    .collect::<Vec<_>>()
             });
             bag(made)
         };
         match &self.plan.nodes[node] {
             Query::Source(source) => self.inputs[time][*source].clone(),
             Query::Map(input, map) => each(*input, &|item| vec![map.apply(item.clone())]),
-            Query::Filter(input, test) => {
-                each(*input, &|item| if test.holds(item) { vec![item.clone()] } else { vec![] })
-            }
+            Query::Filter(input, test) => each(*input, &|item| {
+                if test.holds(item) {
+                    vec![item.clone()]
+                } else {
+                    vec![]
+                }
+            }),
             Query::FilterMap(input, test, map) => each(*input, &|item| {
-                if test.holds(item) { vec![map.apply(item.clone())] } else { vec![] }
+                if test.holds(item) {
+                    vec![map.apply(item.clone())]
+                } else {
+                    vec![]
+                }
             }),
             Query::FlatMap(input, spread) => each(*input, &|item| spread.apply(item.clone())),
             Query::Inspect(input) => Bag::clone(&self.at(*input, time)),
-            Query::Negate(input) => {
-                self.at(*input, time).iter().map(|(item, weight)| (item.clone(), -weight)).collect()
-            }
+            Query::Negate(input) => self
+                .at(*input, time)
+                .iter()
+                .map(|(item, weight)| (item.clone(), -weight))
+                .collect(),
             Query::Plus(left, right) => {
                 let (left, right) = (self.at(*left, time), self.at(*right, time));
-                bag(left.iter().chain(right.iter()).map(|(item, weight)| (item.clone(), *weight)))
+                bag(left
+                    .iter()
+                    .chain(right.iter())
+                    .map(|(item, weight)| (item.clone(), *weight)))
             }
-            Query::Join(join) => joined(join, &self.at(join.left, time), &self.at(join.right, time)),
+            Query::Join(join) => {
+                joined(join, &self.at(join.left, time), &self.at(join.right, time))
+            }
             Query::Group { .. } => {
-                let there = self.groups(node, time).into_iter().filter(|(_, (weight, _))| *weight != 0);
+                let there = self
+                    .groups(node, time)
+                    .into_iter()
+                    .filter(|(_, (weight, _))| *weight != 0);
                 bag(there.map(|(key, (_, total))| (total.into_item(&key), 1)))
             }
             // Its value at each time is the input's contents then, so its contents are their sum.
@@ -164,14 +209,20 @@ impl Naive {
 /// Every row of one side with every row of the other.
 fn joined(join: &Join, left: &Bag, right: &Bag) -> Bag {
     let key_of = |item: &Item, twisted: bool| {
-        if twisted { join.key.project(&item.twisted()) } else { join.key.project(item) }
+        if twisted {
+            join.key.project(&item.twisted())
+        } else {
+            join.key.project(item)
+        }
     };
     let mut out = Bag::new();
     for (one, weight) in left {
         let key = key_of(one, false);
         for (other, other_weight) in right {
             if key_of(other, join.twisted) == key {
-                let weight = weight.checked_mul(*other_weight).expect("weights of the oracle are small");
+                let weight = weight
+                    .checked_mul(*other_weight)
+                    .expect("weights of the oracle are small");
                 add(&mut out, join.meeting.apply(&key, one, other), weight);
             }
         }
@@ -181,7 +232,9 @@ fn joined(join: &Join, left: &Bag, right: &Bag) -> Bag {
 
 fn aggregated(aggregate: Aggregate, rows: &[(Item, i64)]) -> Total {
     let sum = |value: &dyn Fn(&Item) -> i128| -> i128 {
-        rows.iter().map(|(item, weight)| value(item) * i128::from(*weight)).sum()
+        rows.iter()
+            .map(|(item, weight)| value(item) * i128::from(*weight))
+            .sum()
     };
     let narrow = |sum: i128| i64::try_from(sum).expect("sums of the oracle are small");
     match aggregate {
@@ -192,9 +245,9 @@ fn aggregated(aggregate: Aggregate, rows: &[(Item, i64)]) -> Total {
             narrow(sum(&|item| i128::from(small(item.c)))),
             narrow(sum(&|item| item.b.len() as i128)),
         ),
-        Aggregate::Set => {
-            Total::Set(bag(rows.iter().map(|(item, weight)| (item.b.clone(), *weight))))
-        }
+        Aggregate::Set => Total::Set(bag(rows
+            .iter()
+            .map(|(item, weight)| (item.b.clone(), *weight)))),
         Aggregate::Residue => Total::Int(narrow(sum(&|item| i128::from(item.c)).rem_euclid(97))),
     }
 }

@@ -147,9 +147,11 @@ impl Spread {
         match self {
             Self::Both => vec![item.twisted(), item],
             Self::Copies => vec![item.clone(); item.c.rem_euclid(3) as usize],
-            Self::Letters => {
-                item.b.chars().map(|letter| Item::new(item.a, letter, small(item.c))).collect()
-            }
+            Self::Letters => item
+                .b
+                .chars()
+                .map(|letter| Item::new(item.a, letter, small(item.c)))
+                .collect(),
         }
     }
 }

@@ -14,8 +14,10 @@ use crate::lower::lower;
 use crate::probe::{Returned, Shown, failed};
 use crate::rig::Rig;
 
-const REGRESSIONS: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/regressions/algebra.txt");
+const REGRESSIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/oracle/regressions/algebra.txt"
+);
 
 /// The deltas of the outputs of a plan over raw inputs, iteration by iteration.
 fn deltas(
@@ -25,20 +27,33 @@ fn deltas(
     turns: &[Turn],
 ) -> Result<Vec<Vec<Bag<Shown>>>, TestCaseError> {
     let sources = vec![Source::Raw; sources];
-    let nodes = (0..sources.len()).map(Query::Source).chain(operators.iter().cloned()).collect();
+    let nodes = (0..sources.len())
+        .map(Query::Source)
+        .chain(operators.iter().cloned())
+        .collect();
     let sinks = outputs.iter().map(|node| Sink::Output(*node)).collect();
-    let plan = Plan { sources, nodes, sinks };
+    let plan = Plan {
+        sources,
+        nodes,
+        sinks,
+    };
     let lowered = lower(&plan);
     let mut store = MemoryStore::new(&lowered.graph);
     let mut inputs = Naive::new(&plan);
     let mut all = Vec::new();
     for turn in turns {
         let mut making = Making::new(&lowered, &plan.sources, inputs.contents());
-        turn.edits.iter().for_each(|(source, edit)| making.edit(*source, edit));
+        turn.edits
+            .iter()
+            .for_each(|(source, edit)| making.edit(*source, edit));
         let committed = store.commit(&making.change).map_err(failed)?;
         inputs.step(making.contents);
         let deltas = lowered.probes.iter();
-        all.push(deltas.map(|probe| probe.delta(Returned::Committed(&committed))).collect());
+        all.push(
+            deltas
+                .map(|probe| probe.delta(Returned::Committed(&committed)))
+                .collect(),
+        );
     }
     Ok(all)
 }

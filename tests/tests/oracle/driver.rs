@@ -73,7 +73,13 @@ impl From<TickError> for DriveError {
 enum Pending {
     Put(TableId, Columns, Vec<u8>),
     Delete(TableId, Columns),
-    Weigh { table: TableId, key: Columns, identity: Vec<u8>, data: Option<Vec<u8>>, weight: Weight },
+    Weigh {
+        table: TableId,
+        key: Columns,
+        identity: Vec<u8>,
+        data: Option<Vec<u8>>,
+        weight: Weight,
+    },
 }
 
 impl ByteStore {
@@ -110,8 +116,16 @@ impl ByteStore {
     }
 
     /// The rows of a table: identity, data, weight.
-    pub(crate) fn rows(&self, table: TableId) -> impl Iterator<Item = (&[u8], Option<&[u8]>, Weight)> {
-        let rows = self.tables.get(&table).into_iter().flat_map(HashMap::values).flatten();
+    pub(crate) fn rows(
+        &self,
+        table: TableId,
+    ) -> impl Iterator<Item = (&[u8], Option<&[u8]>, Weight)> {
+        let rows = self
+            .tables
+            .get(&table)
+            .into_iter()
+            .flat_map(HashMap::values)
+            .flatten();
         rows.map(|(identity, (data, weight))| (identity.as_slice(), data.as_deref(), *weight))
     }
 
@@ -126,9 +140,11 @@ impl ByteStore {
         let mut push = |fetch: &mut Fetch, key: Option<usize>, rows: &Stored| {
             for (identity, (data, weight)) in rows {
                 *rows_read += 1;
-                fetch.push(key, identity, data.as_deref(), *weight).map_err(|kind| {
-                    TickError::new(graph.name(), &graph.table(table).schema().vertex, kind)
-                })?;
+                fetch
+                    .push(key, identity, data.as_deref(), *weight)
+                    .map_err(|kind| {
+                        TickError::new(graph.name(), &graph.table(table).schema().vertex, kind)
+                    })?;
             }
             Ok::<(), TickError>(())
         };
@@ -165,15 +181,36 @@ impl ByteStore {
                 pending.push(match write {
                     Write::Put { key, data, .. } => Pending::Put(table, owned(key), data.to_vec()),
                     Write::Delete { key } => Pending::Delete(table, owned(key)),
-                    Write::Add { key, identity, data, weight, before, .. } => {
+                    Write::Add {
+                        key,
+                        identity,
+                        data,
+                        weight,
+                        before,
+                        ..
+                    } => {
                         let (key, identity) = (owned(key), identity.as_bytes().to_vec());
                         let stored = self.weight(table, &key, &identity);
-                        assert!(before.is_none_or(|before| before == stored), "what was seen is there");
+                        assert!(
+                            before.is_none_or(|before| before == stored),
+                            "what was seen is there"
+                        );
                         let Some(weight) = stored.checked_add(weight) else {
                             let kind = TickErrorKind::WeightOverflow(WeightOverflow);
-                            return Err(TickError::new(graph.name(), &writes.schema().vertex, kind).into());
+                            return Err(TickError::new(
+                                graph.name(),
+                                &writes.schema().vertex,
+                                kind,
+                            )
+                            .into());
                         };
-                        Pending::Weigh { table, key, identity, data: data.map(<[u8]>::to_vec), weight }
+                        Pending::Weigh {
+                            table,
+                            key,
+                            identity,
+                            data: data.map(<[u8]>::to_vec),
+                            weight,
+                        }
                     }
                     _ => unreachable!("no other kind of write"),
                 });
@@ -185,16 +222,26 @@ impl ByteStore {
 
     fn weight(&self, table: TableId, key: &Columns, identity: &[u8]) -> Weight {
         let rows = self.tables.get(&table).and_then(|table| table.get(key));
-        rows.and_then(|rows| rows.get(identity)).map_or(0, |(_, weight)| *weight)
+        rows.and_then(|rows| rows.get(identity))
+            .map_or(0, |(_, weight)| *weight)
     }
 
     fn write(&mut self, write: Pending) -> (TableId, Columns) {
         let (table, key, identity, row) = match write {
             Pending::Put(table, key, data) => (table, key, Vec::new(), Some((Some(data), 1))),
             Pending::Delete(table, key) => (table, key, Vec::new(), None),
-            Pending::Weigh { table, key, identity, data, weight } => {
-                (table, key, identity, (weight != 0).then_some((data, weight)))
-            }
+            Pending::Weigh {
+                table,
+                key,
+                identity,
+                data,
+                weight,
+            } => (
+                table,
+                key,
+                identity,
+                (weight != 0).then_some((data, weight)),
+            ),
         };
         let tables = self.tables.entry(table).or_default();
         let rows = tables.entry(key.clone()).or_default();

@@ -14,8 +14,10 @@ use crate::history::Making;
 use crate::lower::{Lowered, lower};
 use crate::probe::Returned;
 
-const REGRESSIONS: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/regressions/faults.txt");
+const REGRESSIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/oracle/regressions/faults.txt"
+);
 
 /// What is done with the working set after a fault. All three are allowed to a store that owns its database.
 #[derive(Clone, Copy, Debug)]

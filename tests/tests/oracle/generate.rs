@@ -20,7 +20,12 @@ pub(crate) enum Operator {
     Negate,
     Inspect,
     Plus,
-    Join { key: Key, twisted: bool, in_pairs: bool, meeting: Meeting },
+    Join {
+        key: Key,
+        twisted: bool,
+        in_pairs: bool,
+        meeting: Meeting,
+    },
     Group(Key, Aggregate),
     Integrate,
     Delay,
@@ -52,7 +57,12 @@ pub(crate) fn key() -> impl Strategy<Value = Key> {
 }
 
 fn mapping() -> impl Strategy<Value = Mapping> {
-    select(vec![Mapping::Shift, Mapping::Swap, Mapping::Collapse, Mapping::Constant])
+    select(vec![
+        Mapping::Shift,
+        Mapping::Swap,
+        Mapping::Collapse,
+        Mapping::Constant,
+    ])
 }
 
 fn test() -> impl Strategy<Value = Test> {
@@ -86,9 +96,14 @@ pub(crate) fn linear() -> impl Strategy<Value = Operator> {
 }
 
 pub(crate) fn join() -> impl Strategy<Value = Operator> {
-    (key(), any::<bool>(), any::<bool>(), meeting()).prop_map(|(key, twisted, in_pairs, meeting)| {
-        Operator::Join { key, twisted, in_pairs, meeting }
-    })
+    (key(), any::<bool>(), any::<bool>(), meeting()).prop_map(
+        |(key, twisted, in_pairs, meeting)| Operator::Join {
+            key,
+            twisted,
+            in_pairs,
+            meeting,
+        },
+    )
 }
 
 /// Any operator.
@@ -149,7 +164,11 @@ pub(crate) fn resolve(
         sizes.push(size);
     }
     let sinks = resolve_sinks(&nodes, sinks);
-    Plan { sources, nodes, sinks }
+    Plan {
+        sources,
+        nodes,
+        sinks,
+    }
 }
 
 /// One of the nodes so far: mostly a late one, so that graphs grow deep.
@@ -161,8 +180,14 @@ fn earlier(number: u8, nodes: usize) -> usize {
 
 fn bounded(operator: Operator, left: usize, right: usize, sizes: &[Size]) -> (Query, Size) {
     let (one, other) = (sizes[left], sizes[right]);
-    let grown = |weight: u32, rows: u32| Size { weight: one.weight + weight, rows: one.rows + rows };
-    let sum = Size { weight: one.weight.max(other.weight) + 1, rows: one.rows.max(other.rows) + 1 };
+    let grown = |weight: u32, rows: u32| Size {
+        weight: one.weight + weight,
+        rows: one.rows + rows,
+    };
+    let sum = Size {
+        weight: one.weight.max(other.weight) + 1,
+        rows: one.rows.max(other.rows) + 1,
+    };
     match operator {
         Operator::Map(map) => (Query::Map(left, map), one),
         Operator::Filter(test) => (Query::Filter(left, test), one),
@@ -171,18 +196,40 @@ fn bounded(operator: Operator, left: usize, right: usize, sizes: &[Size]) -> (Qu
         Operator::Negate => (Query::Negate(left), one),
         Operator::Inspect => (Query::Inspect(left), one),
         Operator::Plus => (Query::Plus(left, right), sum),
-        Operator::Group(key, aggregate) => (Query::Group { input: left, key, aggregate }, one),
+        Operator::Group(key, aggregate) => (
+            Query::Group {
+                input: left,
+                key,
+                aggregate,
+            },
+            one,
+        ),
         Operator::Delay => (Query::Delay(left), one),
         Operator::Differentiate => (Query::Differentiate(left), grown(1, 1)),
         Operator::Integrate if one.weight > 36 => (Query::Delay(left), one),
         Operator::Integrate => (Query::Integrate(left), grown(4, 0)),
-        Operator::Join { key, twisted, in_pairs, meeting } => {
+        Operator::Join {
+            key,
+            twisted,
+            in_pairs,
+            meeting,
+        } => {
             let met = if matches!(key, Key::Unit) { 0 } else { 2 };
-            let size = Size { weight: one.weight + other.weight, rows: (one.rows + other.rows) - met };
+            let size = Size {
+                weight: one.weight + other.weight,
+                rows: (one.rows + other.rows) - met,
+            };
             if size.weight > 40 || size.rows > 9 {
                 return (Query::Plus(left, right), sum);
             }
-            let join = Join { left, right, key, twisted, in_pairs, meeting };
+            let join = Join {
+                left,
+                right,
+                key,
+                twisted,
+                in_pairs,
+                meeting,
+            };
             (Query::Join(join), size)
         }
     }
@@ -198,7 +245,8 @@ fn resolve_sinks(nodes: &[Query], sinks: Vec<RawSink>) -> Vec<Sink> {
             resolved.push(Sink::Output(node));
             continue;
         };
-        let same = |sink: &Sink| matches!(sink, Sink::View(of, with) if *of == node && with[0] == keys[0]);
+        let same =
+            |sink: &Sink| matches!(sink, Sink::View(of, with) if *of == node && with[0] == keys[0]);
         if !resolved.iter().any(same) {
             resolved.push(Sink::View(node, keys));
         }
@@ -258,8 +306,11 @@ fn edit() -> impl Strategy<Value = Edit> {
 /// One change, with what is done around it. Now and then an empty one.
 pub(crate) fn turn() -> impl Strategy<Value = Turn> {
     let edits = prop::collection::vec((any::<u8>(), edit()), 0..6);
-    (edits, prop::collection::vec(item(), 2), 0_u8..6)
-        .prop_map(|(edits, seeds, around)| Turn { edits, seeds, around })
+    (edits, prop::collection::vec(item(), 2), 0_u8..6).prop_map(|(edits, seeds, around)| Turn {
+        edits,
+        seeds,
+        around,
+    })
 }
 
 /// A history of changes.

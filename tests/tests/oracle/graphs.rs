@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use proptest::test_runner::{FileFailurePersistence, RngSeed, TestCaseError, TestRunner};
 use proptest::prelude::*;
+use proptest::test_runner::{FileFailurePersistence, RngSeed, TestCaseError, TestRunner};
 
 use crate::generate::{plan, turns};
 use crate::rig::Rig;
@@ -15,10 +15,18 @@ const CASES: u32 = 300;
 /// How a property is tested: so many cases, the same ones each time unless the environment asks for others.
 pub(crate) fn config(share: u32, regressions: &'static str) -> ProptestConfig {
     let asked = std::env::var("DELTAVIEW_ORACLE_CASES").ok();
-    let asked = asked.map(|cases| cases.parse::<u32>().expect("DELTAVIEW_ORACLE_CASES is a number"));
+    let asked = asked.map(|cases| {
+        cases
+            .parse::<u32>()
+            .expect("DELTAVIEW_ORACLE_CASES is a number")
+    });
     ProptestConfig {
         cases: asked.unwrap_or(CASES).div_ceil(share),
-        rng_seed: if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(2203) },
+        rng_seed: if asked.is_some() {
+            RngSeed::Random
+        } else {
+            RngSeed::Fixed(2203)
+        },
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
         max_shrink_iters: 4000,
         ..ProptestConfig::default()
@@ -27,9 +35,15 @@ pub(crate) fn config(share: u32, regressions: &'static str) -> ProptestConfig {
 
 #[test]
 fn every_store_holds_what_is_computed_from_scratch() {
-    let regressions = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/regressions/graphs.txt");
-    let (graphs, changes, refused) =
-        (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let regressions = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/oracle/regressions/graphs.txt"
+    );
+    let (graphs, changes, refused) = (
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+    );
     let mut runner = TestRunner::new(config(1, regressions));
     let outcome = runner.run(&(plan(), turns(10)), |(plan, turns)| {
         graphs.fetch_add(1, Ordering::Relaxed);

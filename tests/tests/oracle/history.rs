@@ -105,7 +105,10 @@ impl<'l> Making<'l> {
     /// One of the rows that are there.
     fn one(&self, source: usize, number: u8) -> Option<Item> {
         let contents = &self.contents[source];
-        contents.keys().nth(usize::from(number) % contents.len().max(1)).cloned()
+        contents
+            .keys()
+            .nth(usize::from(number) % contents.len().max(1))
+            .cloned()
     }
 
     fn edit_raw(&mut self, source: usize, edit: &Edit) {
@@ -131,7 +134,9 @@ impl<'l> Making<'l> {
             }
             Edit::Replace(number, new) => {
                 let old = self.one(source, *number).unwrap_or_default();
-                let Handle::Raw(input) = self.lowered.sources[source] else { unreachable!() };
+                let Handle::Raw(input) = self.lowered.sources[source] else {
+                    unreachable!()
+                };
                 self.with(|change| change.replace(input, old.clone(), new.clone()));
                 add(&mut self.contents[source], old, -1);
                 add(&mut self.contents[source], new.clone(), 1);
@@ -143,7 +148,13 @@ impl<'l> Making<'l> {
             Edit::Weigh(rows) => self.weigh_all(source, rows.clone()),
             Edit::RemoveAllLike(item) => {
                 let alike = with_key(&self.contents[source], Key::A, item);
-                self.weigh_all(source, alike.into_iter().map(|(item, weight)| (item, -weight)).collect());
+                self.weigh_all(
+                    source,
+                    alike
+                        .into_iter()
+                        .map(|(item, weight)| (item, -weight))
+                        .collect(),
+                );
             }
         }
     }
@@ -155,19 +166,28 @@ impl<'l> Making<'l> {
 
     /// A weight of one or minus one.
     fn weigh(&mut self, source: usize, item: &Item, weight: i64) {
-        let Handle::Raw(input) = self.lowered.sources[source] else { unreachable!() };
+        let Handle::Raw(input) = self.lowered.sources[source] else {
+            unreachable!()
+        };
         let rows = [item.clone()];
         self.with(|change| {
-            if weight > 0 { change.insert(input, rows) } else { change.remove(input, rows) }
+            if weight > 0 {
+                change.insert(input, rows)
+            } else {
+                change.remove(input, rows)
+            }
         });
         add(&mut self.contents[source], item.clone(), weight);
     }
 
     fn weigh_all(&mut self, source: usize, rows: Vec<(Item, i64)>) {
-        let Handle::Raw(input) = self.lowered.sources[source] else { unreachable!() };
+        let Handle::Raw(input) = self.lowered.sources[source] else {
+            unreachable!()
+        };
         let zset = ZSet::from_pairs(rows.clone()).expect("small weights");
         self.with(|change| change.add(input, zset));
-        rows.into_iter().for_each(|(item, weight)| add(&mut self.contents[source], item, weight));
+        rows.into_iter()
+            .for_each(|(item, weight)| add(&mut self.contents[source], item, weight));
     }
 
     fn edit_table(&mut self, source: usize, key: Key, edit: &Edit) {
@@ -181,7 +201,10 @@ impl<'l> Making<'l> {
                 let old = one(number).unwrap_or_default();
                 vec![Step::Remove(old), Step::Insert(new.clone())]
             }
-            Edit::Weigh(rows) => rows.iter().map(|(item, _)| Step::Upsert(item.clone())).collect(),
+            Edit::Weigh(rows) => rows
+                .iter()
+                .map(|(item, _)| Step::Upsert(item.clone()))
+                .collect(),
             Edit::RemoveAllLike(item) => {
                 let alike = with_key(&self.contents[source], Key::A, item);
                 alike.into_keys().map(Step::Remove).collect()
@@ -209,8 +232,10 @@ impl<'l> Making<'l> {
                 self.failures[source].get_or_insert(failure);
             }
             Ok((old, new)) => {
-                old.into_iter().for_each(|old| add(&mut self.contents[source], old, -1));
-                new.into_iter().for_each(|new| add(&mut self.contents[source], new, 1));
+                old.into_iter()
+                    .for_each(|old| add(&mut self.contents[source], old, -1));
+                new.into_iter()
+                    .for_each(|new| add(&mut self.contents[source], new, 1));
             }
         }
     }
@@ -229,7 +254,11 @@ enum Step {
 
 /// What an update makes of a row: its key stays.
 fn updated(item: &Item) -> Item {
-    Item::new(item.a, item.b.clone(), item.c.wrapping_mul(3).wrapping_add(1))
+    Item::new(
+        item.a,
+        item.b.clone(),
+        item.c.wrapping_mul(3).wrapping_add(1),
+    )
 }
 
 impl Step {
@@ -254,7 +283,11 @@ impl Step {
                 let old = there?;
                 let new = old.twisted();
                 let changed = key.project(&old) != key.project(&new);
-                if changed { Err(Failure::UpdatedKey) } else { Ok((Some(old), Some(new))) }
+                if changed {
+                    Err(Failure::UpdatedKey)
+                } else {
+                    Ok((Some(old), Some(new)))
+                }
             }
             Self::Panic(_) => there.and(Err(Failure::Panicked)),
         }

@@ -18,7 +18,9 @@ pub(crate) trait Indexed: TypedKey {
     fn index() -> Index<Item, Self>;
     /// The index of the item twisted.
     fn twisted() -> Index<Item, Self> {
-        Index::new(format!("twisted_{}", Self::NAME), |item: &Item| Self::of(&item.twisted()))
+        Index::new(format!("twisted_{}", Self::NAME), |item: &Item| {
+            Self::of(&item.twisted())
+        })
     }
 }
 
@@ -47,13 +49,34 @@ indexed! {
 macro_rules! by_key {
     ($key:expr, $name:ident => $body:expr) => {
         match $key {
-            Key::A => { type $name = Option<i8>; $body }
-            Key::B => { type $name = String; $body }
-            Key::Ab => { type $name = (Option<i8>, Reverse<String>); $body }
-            Key::C => { type $name = Reverse<i64>; $body }
-            Key::C3 => { type $name = i64; $body }
-            Key::Nested => { type $name = Option<(String, Option<i8>)>; $body }
-            Key::Unit => { type $name = (); $body }
+            Key::A => {
+                type $name = Option<i8>;
+                $body
+            }
+            Key::B => {
+                type $name = String;
+                $body
+            }
+            Key::Ab => {
+                type $name = (Option<i8>, Reverse<String>);
+                $body
+            }
+            Key::C => {
+                type $name = Reverse<i64>;
+                $body
+            }
+            Key::C3 => {
+                type $name = i64;
+                $body
+            }
+            Key::Nested => {
+                type $name = Option<(String, Option<i8>)>;
+                $body
+            }
+            Key::Unit => {
+                type $name = ();
+                $body
+            }
         }
     };
 }
@@ -89,7 +112,11 @@ pub(crate) fn lower(plan: &Plan) -> Lowered {
         for (node, query) in plan.nodes.iter().enumerate() {
             let stream = lowering.query(node, query);
             lowering.streams.push(stream);
-            lowering.tables.push(TableCheck::items(format!("n{node}"), "by_", Expects::Contents(node)));
+            lowering.tables.push(TableCheck::items(
+                format!("n{node}"),
+                "by_",
+                Expects::Contents(node),
+            ));
         }
         for (position, sink) in plan.sinks.iter().enumerate() {
             lowering.sink(position, sink);
@@ -97,7 +124,12 @@ pub(crate) fn lower(plan: &Plan) -> Lowered {
         (lowering.sources, lowering.probes, lowering.tables)
     })
     .unwrap_or_else(|error| panic!("{error}\n{plan:#?}"));
-    Lowered { graph, sources, probes, tables }
+    Lowered {
+        graph,
+        sources,
+        probes,
+        tables,
+    }
 }
 
 struct Lowering<'g, 'p> {
@@ -125,19 +157,35 @@ impl<'g> Lowering<'g, '_> {
             Query::Inspect(input) => of(input).inspect(|_, weight| assert_ne!(weight, 0)),
             Query::Plus(left, right) => of(left).plus(of(right)),
             Query::Join(join) => by_key!(join.key, K => self.join::<K>(node, join)),
-            Query::Group { input, key, aggregate } => {
+            Query::Group {
+                input,
+                key,
+                aggregate,
+            } => {
                 by_key!(key, K => self.group::<K>(node, of(input), aggregate))
             }
             Query::Integrate(input) => {
-                self.tables.push(TableCheck::items(name.clone(), "sum", Expects::Contents(input)));
+                self.tables.push(TableCheck::items(
+                    name.clone(),
+                    "sum",
+                    Expects::Contents(input),
+                ));
                 of(input).integrate()
             }
             Query::Delay(input) => {
-                self.tables.push(TableCheck::items(name.clone(), "last", Expects::Last(input)));
+                self.tables.push(TableCheck::items(
+                    name.clone(),
+                    "last",
+                    Expects::Last(input),
+                ));
                 of(input).delay()
             }
             Query::Differentiate(input) => {
-                self.tables.push(TableCheck::items(name.clone(), "last", Expects::Last(input)));
+                self.tables.push(TableCheck::items(
+                    name.clone(),
+                    "last",
+                    Expects::Last(input),
+                ));
                 of(input).differentiate()
             }
         };
@@ -166,12 +214,18 @@ impl<'g> Lowering<'g, '_> {
 
     fn join<K: Indexed>(&self, node: usize, join: Join) -> Stream<'g, Item> {
         let (left, right) = (self.streams[join.left], self.streams[join.right]);
-        let right_index = if join.twisted { K::twisted() } else { K::index() };
+        let right_index = if join.twisted {
+            K::twisted()
+        } else {
+            K::index()
+        };
         let meeting = join.meeting;
         if join.in_pairs {
             left.join(right, K::index(), right_index)
                 .named(format!("p{node}"))
-                .map(move |Pair { left, right }| meeting.apply(&K::of(&left).project(), &left, &right))
+                .map(move |Pair { left, right }| {
+                    meeting.apply(&K::of(&left).project(), &left, &right)
+                })
         } else {
             left.join_map(right, K::index(), right_index, move |key, left, right| {
                 meeting.apply(&key.project(), left, right)
@@ -188,9 +242,7 @@ impl<'g> Lowering<'g, '_> {
         let groups = input.group_by(K::index());
         match aggregate {
             Aggregate::Count => self.groups::<K, _, ()>(node, groups.count()),
-            Aggregate::Sum => {
-                self.groups::<K, _, i64>(node, groups.sum(|item| small(item.c)))
-            }
+            Aggregate::Sum => self.groups::<K, _, i64>(node, groups.sum(|item| small(item.c))),
             Aggregate::Wide => {
                 self.groups::<K, _, i128>(node, groups.sum(|item| i128::from(item.c)))
             }
@@ -219,8 +271,14 @@ impl<'g> Lowering<'g, '_> {
         groups: Stream<'g, Keyed<K, V>>,
     ) -> Stream<'g, Item> {
         let groups = groups.named(format!("g{node}"));
-        self.tables.push(TableCheck::group_states::<K, A>(format!("g{node}"), node));
-        if self.plan.sinks.iter().any(|sink| matches!(sink, Sink::Groups(of) if *of == node)) {
+        self.tables
+            .push(TableCheck::group_states::<K, A>(format!("g{node}"), node));
+        if self
+            .plan
+            .sinks
+            .iter()
+            .any(|sink| matches!(sink, Sink::Groups(of) if *of == node))
+        {
             let show = |group: Keyed<K, V>| Shown::group(group.key.project(), group.value.into());
             let view = groups.view(format!("vg{node}"));
             let by_value = Index::new("digest", |group: &Keyed<K, V>| {
@@ -228,8 +286,14 @@ impl<'g> Lowering<'g, '_> {
                 total.digest()
             });
             let by_value = self.builder.also_by(view, by_value);
-            self.tables.push(TableCheck::groups::<K, V>(format!("vg{node}"), node));
-            self.probe(view, show, |shown| K::of(&shown.item), Expects::Groups(node));
+            self.tables
+                .push(TableCheck::groups::<K, V>(format!("vg{node}"), node));
+            self.probe(
+                view,
+                show,
+                |shown| K::of(&shown.item),
+                Expects::Groups(node),
+            );
             let digest = |shown: &Shown| shown.total.as_ref().map_or(0, Total::digest);
             self.probe(by_value, show, digest, Expects::Groups(node));
         }
@@ -244,11 +308,18 @@ impl<'g> Lowering<'g, '_> {
             Sink::Groups(_) => {}
             Sink::Output(node) => {
                 let handle = self.streams[*node].output(format!("o{position}"));
-                self.probes.push(Box::new(OutputProbe { handle, expects: Expects::Contents(*node) }));
+                self.probes.push(Box::new(OutputProbe {
+                    handle,
+                    expects: Expects::Contents(*node),
+                }));
             }
             Sink::View(node, keys) => {
                 let name = format!("v{position}");
-                self.tables.push(TableCheck::items(name.clone(), "view", Expects::Contents(*node)));
+                self.tables.push(TableCheck::items(
+                    name.clone(),
+                    "view",
+                    Expects::Contents(*node),
+                ));
                 let (first, more) = keys.split_first().expect("a view has an index");
                 by_key!(*first, K => {
                     let view = self.streams[*node].view_by(name, K::index());
@@ -265,7 +336,12 @@ impl<'g> Lowering<'g, '_> {
     }
 
     fn item_view<K: Indexed>(&mut self, view: ViewHandle<Item, K>, node: usize) {
-        self.probe(view, Shown::item, |shown| K::of(&shown.item), Expects::Contents(node));
+        self.probe(
+            view,
+            Shown::item,
+            |shown| K::of(&shown.item),
+            Expects::Contents(node),
+        );
     }
 
     fn probe<T: Row, K: deltaview::IndexKey>(

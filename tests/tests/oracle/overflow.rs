@@ -11,12 +11,24 @@ use proptest::test_runner::TestCaseError;
 use crate::graphs::config;
 use crate::probe::failed;
 
-const REGRESSIONS: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/regressions/overflow.txt");
+const REGRESSIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/oracle/regressions/overflow.txt"
+);
 
 fn extreme() -> impl Strategy<Value = i64> {
     let half = i64::MAX / 2;
-    prop::sample::select(vec![1, -1, i64::MAX, i64::MIN + 1, half, -half, half + 1, 7, i64::MIN])
+    prop::sample::select(vec![
+        1,
+        -1,
+        i64::MAX,
+        i64::MIN + 1,
+        half,
+        -half,
+        half + 1,
+        7,
+        i64::MIN,
+    ])
 }
 
 /// Both stores, and how one change ended on them.
@@ -30,8 +42,14 @@ impl Both {
     fn new(graph: &Graph) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options = SqliteOptions::new().synchronous(deltaview::Synchronous::Off);
-        let sqlite = options.open(folder.path().join("edge.db"), graph).expect("a new file opens");
-        Self { memory: MemoryStore::new(graph), sqlite, _folder: folder }
+        let sqlite = options
+            .open(folder.path().join("edge.db"), graph)
+            .expect("a new file opens");
+        Self {
+            memory: MemoryStore::new(graph),
+            sqlite,
+            _folder: folder,
+        }
     }
 
     /// Whether the change was made; if not, it failed on both, as it should have.
@@ -40,7 +58,10 @@ impl Both {
         change: &Change,
         is_right: fn(&TickErrorKind) -> bool,
     ) -> Result<bool, TestCaseError> {
-        let outcomes = [self.memory.commit(change).err(), self.sqlite.commit(change).err()];
+        let outcomes = [
+            self.memory.commit(change).err(),
+            self.sqlite.commit(change).err(),
+        ];
         let [memory, sqlite] = &outcomes;
         prop_assert_eq!(memory.is_none(), sqlite.is_none(), "{:?}", outcomes);
         for error in outcomes.iter().flatten() {
@@ -55,8 +76,10 @@ impl Both {
         &self,
         view: ViewHandle<T, K>,
     ) -> Result<Vec<(T, i64)>, TestCaseError> {
-        let memory: Result<Vec<_>, Error> = self.memory.view(view).iter().and_then(Iterator::collect);
-        let sqlite: Result<Vec<_>, Error> = self.sqlite.view(view).iter().and_then(Iterator::collect);
+        let memory: Result<Vec<_>, Error> =
+            self.memory.view(view).iter().and_then(Iterator::collect);
+        let sqlite: Result<Vec<_>, Error> =
+            self.sqlite.view(view).iter().and_then(Iterator::collect);
         let (memory, sqlite) = (memory.map_err(failed)?, sqlite.map_err(failed)?);
         prop_assert_eq!(&memory, &sqlite);
         Ok(memory)
@@ -176,12 +199,17 @@ fn counts_and_inverses_overflow_as_errors() {
     .unwrap();
     let mut stores = Both::new(&graph);
     let of = |row: i64, weight: i64| {
-        graph.change().add(rows, ZSet::from_pairs([((row, row), weight)]).unwrap())
+        graph
+            .change()
+            .add(rows, ZSet::from_pairs([((row, row), weight)]).unwrap())
     };
     assert!(stores.commit(&of(1, i64::MAX), is_weight).unwrap());
     // Other rows, the same group.
     assert!(!stores.commit(&of(2, 1), is_weight).unwrap());
-    assert!(!stores.commit(&of(3, i64::MIN), is_weight).unwrap(), "its inverse does not fit");
+    assert!(
+        !stores.commit(&of(3, i64::MIN), is_weight).unwrap(),
+        "its inverse does not fit"
+    );
     assert!(stores.commit(&of(1, -i64::MAX), is_weight).unwrap());
     assert_eq!(stores.read(counts).unwrap(), []);
     assert!(stores.commit(&of(2, 1), is_weight).unwrap());

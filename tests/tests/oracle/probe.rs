@@ -28,11 +28,19 @@ pub(crate) struct Shown {
 
 impl Shown {
     pub(crate) fn item(item: Item) -> Self {
-        Self { item, total: None, weight: None }
+        Self {
+            item,
+            total: None,
+            weight: None,
+        }
     }
 
     pub(crate) fn group(key: Item, total: Total) -> Self {
-        Self { item: key, total: Some(total), weight: None }
+        Self {
+            item: key,
+            total: Some(total),
+            weight: None,
+        }
     }
 }
 
@@ -53,25 +61,38 @@ impl Expects {
     /// What is there at a time.
     pub(crate) fn at(self, plan: &Plan, naive: &Naive, time: usize) -> Bag<Shown> {
         let items = |bag: &Bag| -> Bag<Shown> {
-            bag.iter().map(|(item, weight)| (Shown::item(item.clone()), *weight)).collect()
+            bag.iter()
+                .map(|(item, weight)| (Shown::item(item.clone()), *weight))
+                .collect()
         };
         match self {
             Self::Contents(node) => items(&naive.at(node, time)),
             Self::Last(node) => items(&naive.delta(node, time)),
             Self::Groups(node) => {
-                let there = naive.groups(node, time).into_iter().filter(|(_, (weight, _))| *weight != 0);
-                there.map(|(key, (_, total))| (Shown::group(key, total), 1)).collect()
+                let there = naive
+                    .groups(node, time)
+                    .into_iter()
+                    .filter(|(_, (weight, _))| *weight != 0);
+                there
+                    .map(|(key, (_, total))| (Shown::group(key, total), 1))
+                    .collect()
             }
             Self::GroupStates(node) => {
                 let counts = matches!(
                     plan.nodes[node],
-                    Query::Group { aggregate: Aggregate::Count, .. }
+                    Query::Group {
+                        aggregate: Aggregate::Count,
+                        ..
+                    }
                 );
-                let states = naive.groups(node, time).into_iter().map(|(key, (weight, total))| Shown {
-                    item: key,
-                    total: Some(if counts { Total::Int(0) } else { total }),
-                    weight: Some(weight),
-                });
+                let states = naive
+                    .groups(node, time)
+                    .into_iter()
+                    .map(|(key, (weight, total))| Shown {
+                        item: key,
+                        total: Some(if counts { Total::Int(0) } else { total }),
+                        weight: Some(weight),
+                    });
                 let left = states.filter(|state| {
                     state.weight != Some(0) || !state.total.as_ref().is_some_and(is_zero)
                 });
@@ -112,10 +133,20 @@ pub(crate) trait Probe {
     fn expects(&self) -> Expects;
     /// The delta that an iteration returned.
     fn delta(&self, returned: Returned<'_>) -> Bag<Shown>;
-    fn read_memory(&self, _: &MemoryStore, _: &Bag<Shown>, _: &[Item]) -> Result<(), TestCaseError> {
+    fn read_memory(
+        &self,
+        _: &MemoryStore,
+        _: &Bag<Shown>,
+        _: &[Item],
+    ) -> Result<(), TestCaseError> {
         Ok(())
     }
-    fn read_sqlite(&self, _: &SqliteStore, _: &Bag<Shown>, _: &[Item]) -> Result<(), TestCaseError> {
+    fn read_sqlite(
+        &self,
+        _: &SqliteStore,
+        _: &Bag<Shown>,
+        _: &[Item],
+    ) -> Result<(), TestCaseError> {
         Ok(())
     }
 }
@@ -174,7 +205,11 @@ impl<T: Row, K: IndexKey> Probe for ViewProbe<T, K> {
 fn shown<T: Row>(delta: ZSet<T>, show: &dyn Fn(T) -> Shown) -> Bag<Shown> {
     let rows = delta.len();
     let shown = bag(delta.into_iter().map(|(row, weight)| (show(row), weight)));
-    assert_eq!(shown.len(), rows, "a delta has each row once, with a weight that is not zero");
+    assert_eq!(
+        shown.len(),
+        rows,
+        "a delta has each row once, with a weight that is not zero"
+    );
     shown
 }
 
@@ -188,18 +223,35 @@ impl<T: Row, K: IndexKey> ViewProbe<T, K> {
         let view = store.view(self.handle);
         self.compare(view.iter(), expected, false, "whole")?;
         self.compare(view.rev().iter(), expected, true, "backwards")?;
-        let seeds = seeds.iter().map(|seed| (self.key)(&Shown::item(seed.clone())));
-        let there = expected.keys().step_by(expected.len() / 2 + 1).map(|shown| (self.key)(shown));
+        let seeds = seeds
+            .iter()
+            .map(|seed| (self.key)(&Shown::item(seed.clone())));
+        let there = expected
+            .keys()
+            .step_by(expected.len() / 2 + 1)
+            .map(|shown| (self.key)(shown));
         let keys: Vec<K> = seeds.chain(there).collect();
         for key in &keys {
             let of_key = self.within(expected, key..=key);
             self.compare(view.key(key), &of_key, false, "by key")?;
             let got = view.get(key).map_err(failed)?.map(|row| (self.show)(row));
             prop_assert_eq!(got.is_some(), !of_key.is_empty());
-            prop_assert!(got.is_none_or(|row| of_key.contains_key(&row)), "get of {:?}", key);
+            prop_assert!(
+                got.is_none_or(|row| of_key.contains_key(&row)),
+                "get of {:?}",
+                key
+            );
         }
-        let several: usize = keys.iter().map(|key| self.within(expected, key..=key).len()).sum();
-        prop_assert_eq!(view.keys(keys.clone()).count(), several, "by keys {:?}", keys);
+        let several: usize = keys
+            .iter()
+            .map(|key| self.within(expected, key..=key).len())
+            .sum();
+        prop_assert_eq!(
+            view.keys(keys.clone()).count(),
+            several,
+            "by keys {:?}",
+            keys
+        );
         for (from, to) in keys.iter().zip(keys.iter().skip(1)) {
             let ranges = [
                 (Bound::Included(from), Bound::Included(to)),
@@ -213,7 +265,12 @@ impl<T: Row, K: IndexKey> ViewProbe<T, K> {
                 let expected = self.within(expected, range);
                 let owned = (range.0.cloned(), range.1.cloned());
                 self.compare(view.range(owned.clone()), &expected, false, "by range")?;
-                self.compare(view.rev().range(owned), &expected, true, "by range backwards")?;
+                self.compare(
+                    view.rev().range(owned),
+                    &expected,
+                    true,
+                    "by range backwards",
+                )?;
             }
         }
         Ok(())
@@ -257,10 +314,22 @@ impl<T: Row, K: IndexKey> ViewProbe<T, K> {
             let (one, next) = ((self.key)(one), (self.key)(next));
             if backwards { one >= next } else { one <= next }
         });
-        prop_assert!(in_order, "{} read {:?} is out of order: {:?}", self.place(), how, rows);
+        prop_assert!(
+            in_order,
+            "{} read {:?} is out of order: {:?}",
+            self.place(),
+            how,
+            rows
+        );
         let count = rows.len();
         prop_assert_eq!(&bag(rows), expected, "{} read {}", self.place(), how);
-        prop_assert_eq!(count, expected.len(), "{} read {}: a row twice", self.place(), how);
+        prop_assert_eq!(
+            count,
+            expected.len(),
+            "{} read {}: a row twice",
+            self.place(),
+            how
+        );
         Ok(())
     }
 
@@ -292,7 +361,12 @@ impl TableCheck {
             let again = codec::encode(&item)?;
             Ok((Shown::item(item), again))
         };
-        Self { vertex, role, decode, expects }
+        Self {
+            vertex,
+            role,
+            decode,
+            expects,
+        }
     }
 
     pub(crate) fn group_states<K: Indexed + Row, A: Row + Into<Total>>(
@@ -304,17 +378,37 @@ impl TableCheck {
             let again = codec::encode(&state)?;
             let (weight, total) = state.value;
             let item = state.key.project();
-            Ok((Shown { item, total: Some(total.into()), weight: Some(weight) }, again))
+            Ok((
+                Shown {
+                    item,
+                    total: Some(total.into()),
+                    weight: Some(weight),
+                },
+                again,
+            ))
         };
-        Self { vertex, role: "groups", decode, expects: Expects::GroupStates(node) }
+        Self {
+            vertex,
+            role: "groups",
+            decode,
+            expects: Expects::GroupStates(node),
+        }
     }
 
-    pub(crate) fn groups<K: Indexed + Row, V: Row + Into<Total>>(vertex: String, node: usize) -> Self {
+    pub(crate) fn groups<K: Indexed + Row, V: Row + Into<Total>>(
+        vertex: String,
+        node: usize,
+    ) -> Self {
         let decode = |data: &[u8]| {
             let group: Keyed<K, V> = codec::decode(data)?;
             let again = codec::encode(&group)?;
             Ok((Shown::group(group.key.project(), group.value.into()), again))
         };
-        Self { vertex, role: "view", decode, expects: Expects::Groups(node) }
+        Self {
+            vertex,
+            role: "view",
+            decode,
+            expects: Expects::Groups(node),
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use deltaview::{
-    Change, Committed, Error, Identity, MemoryStore, SqliteOptions, SqliteStore, Store, Synchronous,
-    TableId, TableSchema, TickErrorKind,
+    Change, Committed, Error, Identity, MemoryStore, SqliteOptions, SqliteStore, Store,
+    Synchronous, TableId, TableSchema, TickErrorKind,
 };
 use deltaview_graph::{Changes, WorkingSet};
 use deltaview_tests::item::Item;
@@ -55,8 +55,14 @@ impl Rig {
         let mut rig = Self::in_memory(plan);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("oracle.db");
-        let store = options().open(&path, &rig.lowered.graph).expect("a new file opens");
-        rig.sqlite = Some(OnDisk { store, path, _folder: folder });
+        let store = options()
+            .open(&path, &rig.lowered.graph)
+            .expect("a new file opens");
+        rig.sqlite = Some(OnDisk {
+            store,
+            path,
+            _folder: folder,
+        });
         rig
     }
 
@@ -81,8 +87,15 @@ impl Rig {
             self.reopen()?;
         }
         let mut making = Making::new(&self.lowered, &self.plan.sources, self.naive.contents());
-        turn.edits.iter().for_each(|(source, edit)| making.edit(*source, edit));
-        let Making { change, contents, failures, .. } = making;
+        turn.edits
+            .iter()
+            .for_each(|(source, edit)| making.edit(*source, edit));
+        let Making {
+            change,
+            contents,
+            failures,
+            ..
+        } = making;
         let failures: Vec<Failure> = failures.into_iter().flatten().collect();
         let attempt = self.attempt(&change);
         if failures.is_empty() {
@@ -101,7 +114,9 @@ impl Rig {
     fn attempt(&mut self, change: &Change) -> Attempt {
         let graph = &self.lowered.graph;
         let drive = |(store, state): &mut (ByteStore, WorkingSet)| {
-            store.run(graph, state, change, Fuse::NONE).map(|(changes, _)| changes)
+            store
+                .run(graph, state, change, Fuse::NONE)
+                .map(|(changes, _)| changes)
         };
         self.cold.1.forget();
         Attempt {
@@ -125,7 +140,13 @@ impl Rig {
             let at = |time| expects.at(&self.plan, &self.naive, time);
             let expected = difference(&at(now), &at(now - 1));
             let check = |returned: Returned<'_>, store: &str| {
-                prop_assert_eq!(&probe.delta(returned), &expected, "{} delta of {:?}", store, expects);
+                prop_assert_eq!(
+                    &probe.delta(returned),
+                    &expected,
+                    "{} delta of {:?}",
+                    store,
+                    expects
+                );
                 Ok(())
             };
             check(Returned::Committed(&memory), "memory")?;
@@ -150,7 +171,9 @@ impl Rig {
         }
         if let Some(disk) = &self.sqlite {
             prop_assert_eq!(disk.store.time().map_err(failed)?, now as i64);
-            self.check_tables("sqlite", |table, schema| sqlite_rows(&disk.store, table, schema))?;
+            self.check_tables("sqlite", |table, schema| {
+                sqlite_rows(&disk.store, table, schema)
+            })?;
         }
         self.check_tables("cold", |table, _| Ok(byte_rows(&self.cold.0, table)))?;
         self.check_tables("hot", |table, _| Ok(byte_rows(&self.hot.0, table)))
@@ -164,7 +187,8 @@ impl Rig {
     ) -> Result<(), TestCaseError> {
         for table in self.lowered.graph.tables() {
             let schema = table.schema();
-            let is_of = |vertex: &str, role: &str| schema.vertex == vertex && schema.role.starts_with(role);
+            let is_of =
+                |vertex: &str, role: &str| schema.vertex == vertex && schema.role.starts_with(role);
             let mut checks = self.lowered.tables.iter();
             let check = checks
                 .find(|check| is_of(&check.vertex, check.role))
@@ -181,7 +205,13 @@ impl Rig {
                     prop_assert_eq!(right.as_bytes(), &identity, "{} {}", store, &name);
                     prop_assert_eq!(data.is_none(), right.holds_row());
                 }
-                prop_assert!(!found.contains_key(&shown), "{} {}: twice {:?}", store, name, shown);
+                prop_assert!(
+                    !found.contains_key(&shown),
+                    "{} {}: twice {:?}",
+                    store,
+                    name,
+                    shown
+                );
                 add(&mut found, shown, weight);
             }
             let expected = check.expects.at(&self.plan, &self.naive, self.naive.now());
@@ -191,20 +221,35 @@ impl Rig {
     }
 
     fn reopen(&mut self) -> Result<(), TestCaseError> {
-        if let Some(OnDisk { store, path, _folder }) = self.sqlite.take() {
+        if let Some(OnDisk {
+            store,
+            path,
+            _folder,
+        }) = self.sqlite.take()
+        {
             drop(store);
             let store = options().open(&path, &self.lowered.graph).map_err(failed)?;
-            self.sqlite = Some(OnDisk { store, path, _folder });
+            self.sqlite = Some(OnDisk {
+                store,
+                path,
+                _folder,
+            });
         }
         Ok(())
     }
 
     /// Another store reads the file, next to the one that writes.
     fn check_read_only(&self, seeds: &[Item]) -> Result<(), TestCaseError> {
-        let Some(disk) = &self.sqlite else { return Ok(()) };
-        let mut reader = options().open_read_only(&disk.path, &self.lowered.graph).map_err(failed)?;
+        let Some(disk) = &self.sqlite else {
+            return Ok(());
+        };
+        let mut reader = options()
+            .open_read_only(&disk.path, &self.lowered.graph)
+            .map_err(failed)?;
         for probe in &self.lowered.probes {
-            let expected = probe.expects().at(&self.plan, &self.naive, self.naive.now());
+            let expected = probe
+                .expects()
+                .at(&self.plan, &self.naive, self.naive.now());
             probe.read_sqlite(&reader, &expected, seeds)?;
         }
         let refused = reader.commit(&self.lowered.graph.change());
@@ -221,9 +266,16 @@ fn check_failed(attempt: Attempt, failures: &[Failure]) -> Result<(), TestCaseEr
         prop_assert!(fits, "{}: {:?} where {:?} was to be", store, kind, failures);
         Ok(())
     };
-    let of_store = |error: &Option<Error>| -> Option<String> { error.as_ref().map(Error::to_string) };
+    let of_store =
+        |error: &Option<Error>| -> Option<String> { error.as_ref().map(Error::to_string) };
     let memory = attempt.memory.err();
-    check("memory", memory.as_ref().and_then(Error::tick).map(|tick| tick.kind()))?;
+    check(
+        "memory",
+        memory
+            .as_ref()
+            .and_then(Error::tick)
+            .map(|tick| tick.kind()),
+    )?;
     for (store, drive) in [("cold", attempt.cold), ("hot", attempt.hot)] {
         match drive.err() {
             Some(DriveError::Tick(error)) => check(store, Some(error.kind()))?,
@@ -232,7 +284,13 @@ fn check_failed(attempt: Attempt, failures: &[Failure]) -> Result<(), TestCaseEr
     }
     if let Some(sqlite) = attempt.sqlite {
         let sqlite = sqlite.err();
-        check("sqlite", sqlite.as_ref().and_then(Error::tick).map(|tick| tick.kind()))?;
+        check(
+            "sqlite",
+            sqlite
+                .as_ref()
+                .and_then(Error::tick)
+                .map(|tick| tick.kind()),
+        )?;
         prop_assert_eq!(of_store(&sqlite), of_store(&memory));
     }
     Ok(())
@@ -243,7 +301,8 @@ type StoredRow = (Vec<u8>, Option<Vec<u8>>, i64);
 
 fn byte_rows(store: &ByteStore, table: TableId) -> Vec<StoredRow> {
     let rows = store.rows(table);
-    rows.map(|(identity, data, weight)| (identity.to_vec(), data.map(<[u8]>::to_vec), weight)).collect()
+    rows.map(|(identity, data, weight)| (identity.to_vec(), data.map(<[u8]>::to_vec), weight))
+        .collect()
 }
 
 fn sqlite_rows(
@@ -251,8 +310,11 @@ fn sqlite_rows(
     _: TableId,
     schema: &TableSchema,
 ) -> Result<Vec<StoredRow>, rusqlite::Error> {
-    let columns =
-        if schema.unique { "x'', \"data\", 1" } else { "\"identity\", \"data\", \"c\"" };
+    let columns = if schema.unique {
+        "x'', \"data\", 1"
+    } else {
+        "\"identity\", \"data\", \"c\""
+    };
     let sql = format!("SELECT {columns} FROM \"{}\"", schema.name(None));
     let mut statement = store.connection().prepare_cached(&sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -14,7 +14,10 @@ use rusqlite::Connection;
 use crate::graphs::config;
 use crate::probe::failed;
 
-const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/regressions/sql.txt");
+const REGRESSIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/oracle/regressions/sql.txt"
+);
 
 type Build = for<'g> fn(Stream<'g, Item>, Stream<'g, Item>) -> Stream<'g, Item>;
 
@@ -22,52 +25,80 @@ type Build = for<'g> fn(Stream<'g, Item>, Stream<'g, Item>) -> Stream<'g, Item>;
 ///
 /// deltaview's joins and groups take `None` as a value like any other, which SQL writes `IS`.
 const PAIRS: &[(&str, Build)] = &[
-    ("SELECT a, b || '!', c * 2 FROM t WHERE c > 0 AND b <> ''", |t, _| {
-        t.filter(|row| row.c > 0 && !row.b.is_empty())
-            .map(|row| Item::new(row.a, row.b + "!", row.c * 2))
-    }),
-    ("SELECT a, b, c FROM t UNION ALL SELECT a, b, -c FROM u", |t, u| {
-        t.plus(u.map(|row| Item::new(row.a, row.b, -row.c)))
-    }),
-    ("SELECT t.a, u.b, t.c + u.c FROM t JOIN u ON t.b = u.b", |t, u| {
-        t.join_map(u, Item::by_b(), Item::by_b(), |b, t, u| Item::new(t.a, b.clone(), t.c + u.c))
-    }),
-    ("SELECT t.a, u.b, t.c FROM t JOIN u ON t.a IS u.a WHERE t.c < u.c", |t, u| {
-        t.join(u, Item::by_a(), Item::by_a())
-            .filter(|pair| pair.left.c < pair.right.c)
-            .map(|pair| Item::new(pair.left.a, pair.right.b, pair.left.c))
-    }),
-    ("SELECT x.a, y.b, x.c - y.c FROM t x JOIN t y ON x.b = y.b AND x.a IS y.a", |t, _| {
-        t.join_map(t, Item::by_a_and_b(), Item::by_a_and_b(), |(a, Reverse(b)), x, y| {
-            Item::new(*a, b.clone(), x.c - y.c)
-        })
-    }),
+    (
+        "SELECT a, b || '!', c * 2 FROM t WHERE c > 0 AND b <> ''",
+        |t, _| {
+            t.filter(|row| row.c > 0 && !row.b.is_empty())
+                .map(|row| Item::new(row.a, row.b + "!", row.c * 2))
+        },
+    ),
+    (
+        "SELECT a, b, c FROM t UNION ALL SELECT a, b, -c FROM u",
+        |t, u| t.plus(u.map(|row| Item::new(row.a, row.b, -row.c))),
+    ),
+    (
+        "SELECT t.a, u.b, t.c + u.c FROM t JOIN u ON t.b = u.b",
+        |t, u| {
+            t.join_map(u, Item::by_b(), Item::by_b(), |b, t, u| {
+                Item::new(t.a, b.clone(), t.c + u.c)
+            })
+        },
+    ),
+    (
+        "SELECT t.a, u.b, t.c FROM t JOIN u ON t.a IS u.a WHERE t.c < u.c",
+        |t, u| {
+            t.join(u, Item::by_a(), Item::by_a())
+                .filter(|pair| pair.left.c < pair.right.c)
+                .map(|pair| Item::new(pair.left.a, pair.right.b, pair.left.c))
+        },
+    ),
+    (
+        "SELECT x.a, y.b, x.c - y.c FROM t x JOIN t y ON x.b = y.b AND x.a IS y.a",
+        |t, _| {
+            t.join_map(
+                t,
+                Item::by_a_and_b(),
+                Item::by_a_and_b(),
+                |(a, Reverse(b)), x, y| Item::new(*a, b.clone(), x.c - y.c),
+            )
+        },
+    ),
     ("SELECT a, '', count(*) FROM t GROUP BY a", |t, _| {
-        t.group_by(Item::by_a()).count().map(|group| Item::new(group.key, "", group.value))
+        t.group_by(Item::by_a())
+            .count()
+            .map(|group| Item::new(group.key, "", group.value))
     }),
     ("SELECT a, b, sum(c) FROM t GROUP BY a, b", |t, _| {
         t.group_by(Item::by_a_and_b())
             .sum(|row| row.c)
             .map(|group| Item::new(group.key.0, group.key.1.0, group.value))
     }),
-    ("SELECT count(*), '', sum(c) FROM t HAVING count(*) > 0", |t, _| {
-        t.group_by(Index::unkeyed())
-            .sum(|row| (1_i64, row.c))
-            .map(|group| Item::new(Some(group.value.0 as i8), "", group.value.1))
-    }),
-    ("SELECT NULL, t.b, sum(t.c * u.c) FROM t JOIN u ON t.b = u.b GROUP BY t.b", |t, u| {
-        t.join(u, Item::by_b(), Item::by_b())
-            .group_by(Item::by_b().on_left())
-            .sum(|pair| pair.left.c * pair.right.c)
-            .map(|group| Item::new(None, group.key, group.value))
-    }),
+    (
+        "SELECT count(*), '', sum(c) FROM t HAVING count(*) > 0",
+        |t, _| {
+            t.group_by(Index::unkeyed())
+                .sum(|row| (1_i64, row.c))
+                .map(|group| Item::new(Some(group.value.0 as i8), "", group.value.1))
+        },
+    ),
+    (
+        "SELECT NULL, t.b, sum(t.c * u.c) FROM t JOIN u ON t.b = u.b GROUP BY t.b",
+        |t, u| {
+            t.join(u, Item::by_b(), Item::by_b())
+                .group_by(Item::by_b().on_left())
+                .sum(|pair| pair.left.c * pair.right.c)
+                .map(|group| Item::new(None, group.key, group.value))
+        },
+    ),
     (
         "SELECT NULL, '', s FROM (SELECT sum(c) s FROM t GROUP BY b) UNION ALL \
          SELECT NULL, '', s FROM (SELECT max(s) AS s, s AS n FROM (SELECT count(*) s FROM t GROUP BY a) GROUP BY n)",
         |t, _| {
             let sums = t.group_by(Item::by_b()).sum(|row| row.c);
-            let counts = t.group_by(Item::by_a()).count();
-            let sizes = counts.group_by(Index::new("size", |group: &Keyed<_, i64>| group.value)).count();
+            let counts = t.group_by(Item::by_a()).count().named("sizes_of_a");
+            let sizes = counts
+                .group_by(Index::new("size", |group: &Keyed<_, i64>| group.value))
+                .count();
             sums.map(|group| Item::new(None, "", group.value))
                 .plus(sizes.map(|group| Item::new(None, "", group.key)))
         },
@@ -76,9 +107,12 @@ const PAIRS: &[(&str, Build)] = &[
         "SELECT u.a, u.b, n FROM u JOIN (SELECT b, count(*) n FROM t WHERE c >= 0 GROUP BY b) g ON g.b = u.b",
         |t, u| {
             let counts = t.filter(|row| row.c >= 0).group_by(Item::by_b()).count();
-            u.join_map(counts, Item::by_b(), Index::new("key", |group: &Keyed<String, i64>| group.key.clone()), {
-                |_, u, group| Item::new(u.a, u.b.clone(), group.value)
-            })
+            u.join_map(
+                counts,
+                Item::by_b(),
+                Index::new("key", |group: &Keyed<String, i64>| group.key.clone()),
+                { |_, u, group| Item::new(u.a, u.b.clone(), group.value) },
+            )
         },
     ),
 ];
@@ -103,7 +137,14 @@ fn step() -> impl Strategy<Value = Step> {
 fn answer(plain: &Connection, sql: &str) -> rusqlite::Result<Bag> {
     let mut statement = plain.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| {
-        Ok((Item { a: row.get(0)?, b: row.get(1)?, c: row.get(2)? }, 1))
+        Ok((
+            Item {
+                a: row.get(0)?,
+                b: row.get(1)?,
+                c: row.get(2)?,
+            },
+            1,
+        ))
     })?;
     Ok(bag(rows.collect::<rusqlite::Result<Vec<_>>>()?))
 }
@@ -127,7 +168,9 @@ fn do_plain(plain: &Connection, contents: &mut [Bag; 2], step: &Step) -> Option<
              (SELECT rowid FROM {table} WHERE a IS ?1 AND b = ?2 AND c = ?3 LIMIT 1)"
         )
     };
-    let changed = plain.execute(&sql, (item.a, &item.b, item.c)).expect("the plain tables take it");
+    let changed = plain
+        .execute(&sql, (item.a, &item.b, item.c))
+        .expect("the plain tables take it");
     assert_eq!(changed, 1);
     add(&mut contents[usize::from(left)], item.clone(), weight);
     Some((left, item, weight))
@@ -183,7 +226,11 @@ fn compare<S: Store>(
     expected: &Bag,
     sql: &str,
 ) -> Result<(), TestCaseError> {
-    let rows = store.view(view).iter().and_then(|rows| rows.into_zset()).map_err(failed)?;
+    let rows = store
+        .view(view)
+        .iter()
+        .and_then(|rows| rows.into_zset())
+        .map_err(failed)?;
     prop_assert_eq!(&bag(rows), expected, "{}", sql);
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use deltaview_graph::{Edit, Graph, InputHandle, ViewHandle};
 use deltaview_schema::Index;
 use deltaview_store::{ErrorKind, Store};
+use deltaview_store_sqlite::rusqlite::Connection;
 use deltaview_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use deltaview_zset::Keyed;
 
@@ -298,4 +299,31 @@ fn the_time_out_ends_in_busy() {
     holder.execute_batch("COMMIT").unwrap();
     assert_eq!(store.commit(&change).unwrap().time(), 2);
     assert_eq!(shop.totals_of(&store), [(1, 21), (2, 25)]);
+}
+
+/// A file that is not in WAL mode yet is brought into it once those who read it are done: SQLite itself would not wait.
+#[test]
+fn a_file_that_is_being_read_is_brought_into_wal_mode_when_it_can_be() {
+    let (temp, shop) = (Temp::new(), shop());
+    shop.fill(&mut SqliteStore::from_connection(temp.connection(), &shop.graph).unwrap());
+    let reader = temp.connection();
+    let mode = |conn: &Connection| -> String {
+        conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(mode(&reader), "delete");
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM deltaview_clock")
+        .unwrap();
+    let impatient = SqliteOptions::new().busy_timeout(Duration::from_millis(50));
+    let error = impatient.open_existing(temp.db(), &shop.graph).unwrap_err();
+    assert_error(&error, ErrorKind::Busy, &["test.db", "time-out"]);
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| patient().open_existing(temp.db(), &shop.graph).unwrap());
+        std::thread::sleep(Duration::from_millis(100));
+        reader.execute_batch("COMMIT").unwrap();
+        let store = opening.join().unwrap();
+        assert_eq!(mode(store.connection()), "wal");
+        assert_eq!(shop.totals_of(&store), [(1, 21), (2, 20)]);
+    });
 }

@@ -1,0 +1,90 @@
+-- The postgres tables of the graph `receipts`, made from code: do not edit.
+-- Refresh: cargo xtask schema --write
+
+-- The catalog, which all graphs of a database share.
+CREATE SCHEMA IF NOT EXISTS "deltaview";
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_catalog" (
+  "graph" text NOT NULL,
+  "vertex" text NOT NULL,
+  "role" text NOT NULL,
+  "table_name" text NOT NULL UNIQUE,
+  "fingerprint" text NOT NULL,
+  "description" text NOT NULL,
+  "format_version" bigint NOT NULL,
+  PRIMARY KEY ("graph", "vertex", "role")
+);
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_last_update" (
+  "graph" text NOT NULL,
+  "table_name" text NOT NULL,
+  "t" bigint NOT NULL,
+  PRIMARY KEY ("graph", "table_name")
+);
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_clock" (
+  "graph" text NOT NULL PRIMARY KEY,
+  "t" bigint NOT NULL,
+  "format_version" bigint NOT NULL
+);
+
+-- The graph `receipts`.
+CREATE TABLE "deltaview"."receipts__products__by_name" (
+  "ixd__name__name" text COLLATE "C" NOT NULL,
+  "identity" bytea NOT NULL,
+  "data" bytea,
+  "c" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "receipts__products__by_name__key" ON "deltaview"."receipts__products__by_name" ("ixd__name__name", "identity");
+CREATE TABLE "deltaview"."receipts__line_items__by_product_name" (
+  "ixd__product_name__product_name" text COLLATE "C" NOT NULL,
+  "identity" bytea NOT NULL,
+  "data" bytea,
+  "c" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "receipts__line_items__by_product_name__key" ON "deltaview"."receipts__line_items__by_product_name" ("ixd__product_name__product_name", "identity");
+CREATE TABLE "deltaview"."receipts__products_join_line_items_sum_by_basket_id__groups" (
+  "ixd__key__key" bigint NOT NULL,
+  "data" bytea NOT NULL
+);
+CREATE UNIQUE INDEX "receipts__products_join_line_items_sum_by_basket_id__g_1e312082" ON "deltaview"."receipts__products_join_line_items_sum_by_basket_id__groups" ("ixd__key__key");
+CREATE TABLE "deltaview"."receipts__receipts__view" (
+  "ixd__basket_id__basket_id" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "data" bytea,
+  "c" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "receipts__receipts__view__key" ON "deltaview"."receipts__receipts__view" ("ixd__basket_id__basket_id", "identity");
+INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
+  VALUES (E'receipts', E'products', E'by_name', E'receipts__products__by_name', E'b49535e8e45677d264fcab9946c7a97a', E'row	Product
+row.name	String
+row.price	i64
+index name	the primary index
+index name.name	column 1 (text ascending)
+rows	any number of rows a key', 1);
+INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__products__by_name', 0);
+INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
+  VALUES (E'receipts', E'line_items', E'by_product_name', E'receipts__line_items__by_product_name', E'1a642ca2ab6ab3a444fcf2e219deb595', E'row	LineItem
+row.basket_id	u32
+row.product_name	String
+row.qty	i64
+index product_name	the primary index
+index product_name.product_name	column 1 (text ascending)
+rows	any number of rows a key', 1);
+INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__line_items__by_product_name', 0);
+INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
+  VALUES (E'receipts', E'products_join_line_items_sum_by_basket_id', E'groups', E'receipts__products_join_line_items_sum_by_basket_id__groups', E'bf9908ddb3fd03545cf9620574a2e97a', E'row	Keyed
+row.key	u32
+row.value	tuple of 2
+row.value.0	i64
+row.value.1	i64
+index key	the primary index
+index key.key	column 1 (integer ascending)
+rows	one row a key', 1);
+INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__products_join_line_items_sum_by_basket_id__groups', 0);
+INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
+  VALUES (E'receipts', E'receipts', E'view', E'receipts__receipts__view', E'f429a4e7bb4edda38b4264991e733d28', E'row	Receipt
+row.basket_id	u32
+row.text	String
+index basket_id	the primary index
+index basket_id.basket_id	column 1 (integer ascending)
+rows	any number of rows a key', 1);
+INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__receipts__view', 0);
+INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "format_version") VALUES (E'receipts', 0, 1);

@@ -329,8 +329,9 @@ fn assert_ordered(database: &mut Database, schema: &TableSchema, position: usize
     database.run(&format!("TRUNCATE {}", place(schema)));
     for (number, text) in (1..).zip(&texts) {
         let mut values = BTreeMap::new();
-        // The key of a unique table is the index alone.
-        if let Some(first) = schema.primary.columns.first().filter(|_| schema.unique) {
+        // In a table with one row a key, the keys must differ even where they are not what is ordered by.
+        let vary = schema.unique && position > 0;
+        if let Some(first) = schema.primary.columns.first().filter(|_| vary) {
             values.insert(
                 sql_name(&schema.primary, first),
                 in_postgres(first.column_type).2(number),
@@ -367,7 +368,7 @@ fn assert_ordered(database: &mut Database, schema: &TableSchema, position: usize
         .query(&format!("EXPLAIN {query}"), &[])
         .unwrap();
     let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
-    assert!(plan[0].starts_with("Index Scan"), "{query}\n{plan:#?}");
+    assert!(plan[0].starts_with("Index "), "{query}\n{plan:#?}");
 }
 
 /// A row: these values, else `None` where a column can hold it, else what is least.
@@ -386,7 +387,9 @@ fn insert_sql(schema: &TableSchema, values: &BTreeMap<String, String>) -> String
     row.push(("data".to_string(), "'\\x00'".to_string()));
     row.extend((!schema.unique).then(|| ("c".to_string(), "1".to_string())));
     for (name, value) in &mut row {
-        value.clone_from(values.get(name).unwrap_or(value));
+        if let Some(given) = values.get(name) {
+            value.clone_from(given);
+        }
     }
     let (names, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
     format!(

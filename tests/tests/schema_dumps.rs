@@ -1,4 +1,5 @@
 //! What the `schema` command prints, run on a real database: it must make what a store makes when it first opens one.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -216,7 +216,8 @@ fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()>
     conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))
 }
 
-/// Brings the file into WAL mode, if it is not. That needs the file for a moment alone, and SQLite does not wait for it.
+/// Brings the file into WAL mode, if it is not. SQLite waits for those who read the file; but of several connections
+/// that do this at once it refuses all but one without waiting.
 fn use_wal(conn: &Connection, patience: Duration) -> rusqlite::Result<()> {
     let deadline = Instant::now() + patience;
     loop {

@@ -111,7 +111,7 @@ const PAIRS: &[(&str, Build)] = &[
                 counts,
                 Item::by_b(),
                 Index::new("key", |group: &Keyed<String, i64>| group.key.clone()),
-                { |_, u, group| Item::new(u.a, u.b.clone(), group.value) },
+                |_, u, group| Item::new(u.a, u.b.clone(), group.value),
             )
         },
     ),

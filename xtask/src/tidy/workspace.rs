@@ -144,7 +144,10 @@ mod tests {
             dependencies.find(|d| d.name == name).map(|d| d.kind)
         };
         assert_eq!(kind("clap"), Some(Kind::Normal));
-        assert_eq!(kind("tempfile"), Some(Kind::Dev));
+        let tests = workspace.package("deltaview-tests").unwrap();
+        let mut dependencies = tests.dependencies.iter();
+        let driver = dependencies.find(|d| d.name == "postgres").unwrap();
+        assert_eq!(driver.kind, Kind::Dev);
         assert!(workspace.package("clap").is_none());
     }
 }

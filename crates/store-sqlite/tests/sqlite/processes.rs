@@ -127,7 +127,7 @@ fn threads_that_write_at_once_all_succeed() {
 /// Many open a file that is not there yet, at the same moment.
 #[test]
 fn many_can_create_one_file() {
-    for round in 0..10 {
+    for round in 0..60 {
         let (temp, bank) = (Temp::new(), bank());
         let start = Barrier::new(8);
         std::thread::scope(|scope| {
@@ -301,7 +301,7 @@ fn the_time_out_ends_in_busy() {
     assert_eq!(shop.totals_of(&store), [(1, 21), (2, 25)]);
 }
 
-/// A file that is not in WAL mode yet is brought into it once those who read it are done: SQLite itself would not wait.
+/// A file that is not in WAL mode yet is brought into it once those who read it are done.
 #[test]
 fn a_file_that_is_being_read_is_brought_into_wal_mode_when_it_can_be() {
     let (temp, shop) = (Temp::new(), shop());

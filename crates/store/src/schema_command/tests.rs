@@ -41,7 +41,7 @@ fn command() -> SchemaCommand {
     SchemaCommand::new()
         .dialect(Toy("toy"))
         .graph(graph("shop", "sold"))
-        .graph(&graph("stock", "left"))
+        .graph(graph("stock", "left"))
 }
 
 struct Ran {

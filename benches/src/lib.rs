@@ -42,7 +42,9 @@ pub fn receipts() -> (Graph, Receipts) {
         let line_items = g.input::<LineItem>("line_items");
         let totals = products
             .join(line_items, Product::by_id(), LineItem::by_product())
-            .group_by(Index::new("basket", |pair: &Pair<Product, LineItem>| pair.right.basket))
+            .group_by(Index::new("basket", |pair: &Pair<Product, LineItem>| {
+                pair.right.basket
+            }))
             .sum(|pair| pair.left.price * pair.right.qty);
         Receipts {
             products: products.handle(),
@@ -55,7 +57,10 @@ pub fn receipts() -> (Graph, Receipts) {
 
 /// Products with the numbers from 0.
 pub fn products(count: u32) -> impl Iterator<Item = Product> {
-    (0..count).map(|id| Product { id, price: i64::from(id % 100) + 1 })
+    (0..count).map(|id| Product {
+        id,
+        price: i64::from(id % 100) + 1,
+    })
 }
 
 /// Line items with the numbers of a range, spread over baskets of five, and over so many products.

@@ -4,7 +4,7 @@
 //! the last thing written. Both parts run even if the first fails: one run shows all that is broken.
 //!
 //! Tests that need a Postgres server are in modules named [`ON_POSTGRES`], and find it by
-//! [`postgres::VARIABLE`]. They are left out on demand only, and then the runner counts them as such: no test
+//! the variable `DELTAVIEW_TEST_POSTGRES`. They are left out on demand only, and then the runner counts them as such: no test
 //! passes because there was no server.
 
 use std::process::Command;
@@ -24,7 +24,7 @@ pub(crate) fn run(runner_args: &[String], postgres: Postgres) -> Result<()> {
     };
     let with_server = |mut command: Command| {
         if let Some(server) = &server {
-            command.env(postgres::VARIABLE, server.url());
+            server.tell(&mut command);
         }
         process::run(command)
     };

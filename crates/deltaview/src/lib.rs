@@ -58,15 +58,17 @@
 
 pub use deltaview_derive::{IndexKey, Indexable};
 pub use deltaview_graph::{
-    Bounds, BuildError, Builder, Change, Edit, Graph, Grouped, HandleError, InputHandle, KeyedTableStream, Order,
-    OutputHandle, Problem, ProblemKind, Sink, Source, Stream, Table, TableHandle, TableId, TickError, TickErrorKind,
-    Vertex, VertexId, ViewHandle,
+    Bounds, BuildError, Builder, Change, Edit, Graph, Grouped, HandleError, InputHandle,
+    KeyedTableStream, Order, OutputHandle, Problem, ProblemKind, Sink, Source, Stream, Table,
+    TableHandle, TableId, TickError, TickErrorKind, Vertex, VertexId, ViewHandle,
 };
 pub use deltaview_schema::{
-    ColumnType, Difference, Field, Identity, Index, IndexKey, IndexSchema, Indexable, KeyColumn, KeyValue, NotNan,
-    OrderedFloat, Row, Shape, TableSchema, codec,
+    ColumnType, Difference, Field, Identity, Index, IndexKey, IndexSchema, Indexable, KeyColumn,
+    KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, codec,
 };
-pub use deltaview_store::{Committed, Error, ErrorKind, MemoryStore, Pending, Rows, Store, View, catalog};
+pub use deltaview_store::{
+    Committed, Error, ErrorKind, MemoryStore, Pending, Rows, Store, View, catalog,
+};
 pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet, render_table};
 
 #[cfg(feature = "schema-command")]
@@ -81,8 +83,8 @@ pub use deltaview_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 /// All that a query and its use need: `use deltaview::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Edit, Graph, Index, IndexKey, Indexable, InputHandle, Keyed, MemoryStore, OrderedFloat, OutputHandle, Pair,
-        Store, Stream, TableHandle, ViewHandle, Weight, ZSet,
+        Edit, Graph, Index, IndexKey, Indexable, InputHandle, Keyed, MemoryStore, OrderedFloat,
+        OutputHandle, Pair, Store, Stream, TableHandle, ViewHandle, Weight, ZSet,
     };
     #[cfg(feature = "sqlite-system")]
     pub use crate::{SqliteOptions, SqliteStore};

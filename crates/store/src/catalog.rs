@@ -33,8 +33,11 @@ pub struct Entry {
 impl Entry {
     /// The entry of a table of a graph, in a database whose names are so long at most.
     pub fn of(schema: &TableSchema, name_limit: Option<usize>) -> Self {
-        let lines: Vec<String> =
-            schema.description().iter().map(|(path, what)| format!("{path}\t{what}")).collect();
+        let lines: Vec<String> = schema
+            .description()
+            .iter()
+            .map(|(path, what)| format!("{path}\t{what}"))
+            .collect();
         Self {
             graph: schema.graph.clone(),
             vertex: schema.vertex.clone(),
@@ -57,7 +60,11 @@ impl Entry {
 
 /// The entries of a graph's tables, in the order of its plan.
 pub fn entries(graph: &Graph, name_limit: Option<usize>) -> Vec<Entry> {
-    graph.tables().iter().map(|table| Entry::of(table.schema(), name_limit)).collect()
+    graph
+        .tables()
+        .iter()
+        .map(|table| Entry::of(table.schema(), name_limit))
+        .collect()
 }
 
 /// Compares the tables of a graph with what a database has of a graph of that name.
@@ -67,7 +74,10 @@ pub fn entries(graph: &Graph, name_limit: Option<usize>) -> Vec<Entry> {
 /// [`ErrorKind::NewerFormat`], or [`ErrorKind::Mismatch`] with a line for each thing that differs: the vertex, the field,
 /// what the database has and what the graph has.
 pub fn compare(graph: &Graph, of_graph: &[Entry], stored: &[Entry]) -> Result<(), Error> {
-    if let Some(newer) = stored.iter().find(|entry| entry.format_version > FORMAT_VERSION) {
+    if let Some(newer) = stored
+        .iter()
+        .find(|entry| entry.format_version > FORMAT_VERSION)
+    {
         return Err(Error::new(
             ErrorKind::NewerFormat,
             format!(
@@ -96,7 +106,10 @@ pub fn compare(graph: &Graph, of_graph: &[Entry], stored: &[Entry]) -> Result<()
             ),
         }
     }
-    for entry in stored.iter().filter(|entry| !in_graph.contains_key(&place(entry))) {
+    for entry in stored
+        .iter()
+        .filter(|entry| !in_graph.contains_key(&place(entry)))
+    {
         details.push(format!(
             "vertex `{}`: table `{}` is in the database, missing in the graph",
             entry.vertex, entry.table

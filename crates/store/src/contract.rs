@@ -14,7 +14,10 @@ pub trait Store: Sized {
     /// Begins a change: add to it with the methods of [`Edit`], then [`commit`](Pending::commit) it.
     fn change(&mut self) -> Pending<'_, Self> {
         let change = self.graph().change();
-        Pending { store: self, change }
+        Pending {
+            store: self,
+            change,
+        }
     }
 
     /// Runs a change as one iteration: all of it, or nothing. It can be committed again where it failed for a reason

@@ -48,7 +48,12 @@ pub enum ErrorKind {
 impl Error {
     /// An error with its message: what happened, to what, and what to do. For stores.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), details: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            details: Vec::new(),
+            source: None,
+        }))
     }
 
     /// The same error, caused by another.
@@ -109,7 +114,10 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+        self.0
+            .source
+            .as_ref()
+            .map(|source| source.as_ref() as &(dyn StdError + 'static))
     }
 }
 

@@ -16,14 +16,21 @@ pub struct MemoryStore {
 
 impl std::fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryStore").field("graph", &self.graph).field("time", &self.time).finish()
+        f.debug_struct("MemoryStore")
+            .field("graph", &self.graph)
+            .field("time", &self.time)
+            .finish()
     }
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new(graph: &Graph) -> Self {
-        Self { graph: graph.clone(), state: WorkingSet::complete(graph), time: 0 }
+        Self {
+            graph: graph.clone(),
+            state: WorkingSet::complete(graph),
+            time: 0,
+        }
     }
 }
 
@@ -53,6 +60,8 @@ impl Store for MemoryStore {
         order: Order,
     ) -> Result<Rows<'_, T>, Error> {
         let rows = self.state.scan(&self.graph, view, &bounds, order)?;
-        Ok(Rows::new(rows.map(|(row, weight)| Ok((row.clone(), weight)))))
+        Ok(Rows::new(
+            rows.map(|(row, weight)| Ok((row.clone(), weight))),
+        ))
     }
 }

@@ -25,13 +25,20 @@ impl<S, T, K> Copy for View<'_, S, T, K> {}
 
 impl<S, T, K> std::fmt::Debug for View<'_, S, T, K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("View").field("handle", &self.handle).field("order", &self.order).finish()
+        f.debug_struct("View")
+            .field("handle", &self.handle)
+            .field("order", &self.order)
+            .finish()
     }
 }
 
 impl<'s, S: Store, T: Row, K: IndexKey> View<'s, S, T, K> {
     pub(crate) fn new(store: &'s S, handle: ViewHandle<T, K>) -> Self {
-        Self { store, handle, order: Order::Forward }
+        Self {
+            store,
+            handle,
+            order: Order::Forward,
+        }
     }
 
     /// The same view, read from the greatest key to the least.
@@ -59,7 +66,8 @@ impl<'s, S: Store, T: Row, K: IndexKey> View<'s, S, T, K> {
     ///
     /// As [`Store::scan`].
     pub fn key(self, key: &K) -> Result<Rows<'s, T>, Error> {
-        self.store.scan(self.handle, Bounds::one(key.clone()), self.order)
+        self.store
+            .scan(self.handle, Bounds::one(key.clone()), self.order)
     }
 
     /// The row of a key, in a view that has one row a key, as `group_by` makes them. Where there are more, any of them.
@@ -90,7 +98,8 @@ impl<'s, S: Store, T: Row, K: IndexKey> View<'s, S, T, K> {
     ///
     /// As [`Store::scan`].
     pub fn range(self, keys: impl RangeBounds<K>) -> Result<Rows<'s, T>, Error> {
-        self.store.scan(self.handle, Bounds::range(keys), self.order)
+        self.store
+            .scan(self.handle, Bounds::range(keys), self.order)
     }
 }
 
@@ -108,7 +117,9 @@ impl<T> std::fmt::Debug for Rows<'_, T> {
 impl<'s, T> Rows<'s, T> {
     /// Rows from an iterator. For stores.
     pub fn new(rows: impl Iterator<Item = Result<(T, Weight), Error>> + 's) -> Self {
-        Self { rows: Box::new(rows) }
+        Self {
+            rows: Box::new(rows),
+        }
     }
 }
 

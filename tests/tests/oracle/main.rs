@@ -11,7 +11,10 @@
 //!
 //! `DELTAVIEW_ORACLE_CASES` sets the number of random graphs, which are then others at each run.
 
-#![expect(clippy::unwrap_used, reason = "where a test has no more to say, the panic says it")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "where a test has no more to say, the panic says it"
+)]
 
 mod algebra;
 mod driver;

@@ -8,10 +8,10 @@
 //! interface, where anybody on the machine may knock: there it asks for a password, made up for this run.
 
 use std::fmt::{self, Display};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -80,6 +80,8 @@ impl Cluster {
     fn start_once(binaries: &Binaries, user: Option<User>) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("deltaview-postgres-")
+            // On the socket in it no password is asked for.
+            .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .context("cannot make a temporary folder")?;
         let place = Place {

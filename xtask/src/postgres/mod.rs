@@ -4,6 +4,8 @@
 //! used as it is. Otherwise a [`Cluster`](cluster::Cluster) is made in a temporary folder, for this run alone,
 //! and is gone after it. No other server of the machine is ever touched.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 #[cfg(unix)]
@@ -12,7 +14,7 @@ mod binaries;
 mod cluster;
 
 /// Where the tests find the URL of the server.
-pub(crate) const VARIABLE: &str = "DELTAVIEW_TEST_POSTGRES";
+const VARIABLE: &str = "DELTAVIEW_TEST_POSTGRES";
 
 /// What to do where no server can be had.
 const ADVICE: &str = "\
@@ -27,7 +29,7 @@ and in /usr/lib/postgresql/*/bin; no server needs to run;
 /// A server that the tests may use; one that was started for them stops when this is dropped.
 pub(crate) enum Server {
     /// The one that [`VARIABLE`] names.
-    Given(String),
+    Given,
     #[cfg(unix)]
     Started(cluster::Cluster),
 }
@@ -35,9 +37,9 @@ pub(crate) enum Server {
 impl Server {
     /// The given server, or a new one.
     pub(crate) fn find_or_start() -> Result<Self> {
-        if let Some(url) = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()) {
+        if std::env::var_os(VARIABLE).is_some_and(|url| !url.is_empty()) {
             eprintln!("postgres: the server that {VARIABLE} names");
-            return Ok(Server::Given(url));
+            return Ok(Server::Given);
         }
         Self::start()
     }
@@ -55,12 +57,14 @@ impl Server {
         anyhow::bail!("a server for the tests is started on Unix only.\n{ADVICE}")
     }
 
-    /// Where it is, as `postgres://user:password@host:port/database`.
-    pub(crate) fn url(&self) -> &str {
+    /// Lets a command know of it. One that a person named is inherited: its password is not for the log.
+    pub(crate) fn tell(&self, command: &mut Command) {
         match self {
-            Server::Given(url) => url,
+            Server::Given => {}
             #[cfg(unix)]
-            Server::Started(cluster) => cluster.url(),
+            Server::Started(cluster) => {
+                command.env(VARIABLE, cluster.url());
+            }
         }
     }
 }

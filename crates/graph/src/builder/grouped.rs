@@ -129,6 +129,7 @@ impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
         finish: impl Fn(Weight, &A) -> V + Send + Sync + 'static,
     ) -> Stream<'g, Keyed<K, V>> {
         let builder = self.stream.builder;
+        builder.check_name(self.index.name(), Location::caller());
         let state_index = GroupState::<K, A>::default_index();
         let table = builder.table_for(state_index, "groups", true);
         let naming = Naming::Derived {

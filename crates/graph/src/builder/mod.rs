@@ -158,6 +158,7 @@ impl Builder {
             );
             return ViewHandle::new(view.target, 1);
         }
+        self.check_index(&index, at);
         let drafts = self.drafts.borrow();
         let table = drafts[view.target.vertex.0].work.tables()[0];
         let mut tables = self.tables.borrow_mut();
@@ -180,6 +181,7 @@ impl Builder {
         if let Some(arranged) = self.arrangements.borrow().iter().find(same) {
             return (arranged.vertex, arranged.table);
         }
+        self.check_index(index, at);
         let unique_by = self.drafts.borrow()[stream.0].unique_by.clone();
         let unique = unique_by.is_some_and(|by| by == (index.identity().clone(), key));
         let role = format!("by_{}", index.name());
@@ -275,6 +277,17 @@ impl Builder {
         self.problems
             .borrow_mut()
             .push(Problem { kind, message, at });
+    }
+
+    fn check_index<T: 'static, K: IndexKey>(
+        &self,
+        index: &Index<T, K>,
+        at: &'static Location<'static>,
+    ) {
+        self.check_name(index.name(), at);
+        for column in index.schema().columns {
+            self.check_name(&column.name, at);
+        }
     }
 
     fn check_name(&self, name: &str, at: &'static Location<'static>) {

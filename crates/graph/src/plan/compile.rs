@@ -30,6 +30,9 @@ pub(crate) fn compile(builder: Builder) -> Result<Compiled, BuildError> {
     problems.extend(duplicate_names(&drafts, &names));
     name_tables(&drafts, &names, &mut tables);
     problems.extend(duplicate_columns(&drafts, &mut tables));
+    if problems.is_empty() {
+        problems.extend(duplicate_tables(&drafts, &mut tables));
+    }
     if !problems.is_empty() {
         return Err(BuildError {
             graph: name,
@@ -87,6 +90,30 @@ fn duplicate_columns(drafts: &[Draft], tables: &mut [TableDraft]) -> Vec<Problem
                     message: format!(
                         "`{}` would have two columns named `{column}`: give one of its indexes another name",
                         schema.vertex
+                    ),
+                    at: draft.at,
+                });
+            }
+        }
+    }
+    problems
+}
+
+/// Finds tables that would have one name though their vertices have two: the parts of a name may contain what
+/// separates them.
+fn duplicate_tables(drafts: &[Draft], tables: &mut [TableDraft]) -> Vec<Problem> {
+    let mut seen = BTreeMap::new();
+    let mut problems = Vec::new();
+    for draft in drafts {
+        for table in draft.work.tables() {
+            let name = tables[table.0].schema_mut().name(None);
+            if let Some(first) = seen.insert(name.to_lowercase(), draft.at) {
+                problems.push(Problem {
+                    kind: ProblemKind::DuplicateName,
+                    message: format!(
+                        "this {} and the vertex of {first} would both have a table named `{name}`: give one of them \
+                         another name",
+                        draft.kind
                     ),
                     at: draft.at,
                 });

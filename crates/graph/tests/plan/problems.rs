@@ -134,3 +134,39 @@ fn the_same_view_twice_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn tables_of_one_name_are_refused_though_their_vertices_have_two() {
+    let built = Graph::build("g", |g| {
+        let words = g.input::<String>("x");
+        let index = Index::new("y__view", |word: &String| word.len() as i64);
+        let joined = words.join(words, index.clone(), index);
+        (joined.output("joined"), words.view_by("x__by_y", by_word()))
+    });
+    let error = built
+        .expect_err("both tables would be `g__x__by_y__view`")
+        .to_string();
+    assert!(error.contains("`g__x__by_y__view`"), "{error}");
+}
+
+#[test]
+fn names_of_indexes_are_checked_too() {
+    let built = Graph::build("g", |g| {
+        let words = g.input::<String>("words");
+        let nul = Index::new("a\0b", |word: &String| word.len() as i64);
+        let empty = Index::new("", |word: &String| word.len() as i64);
+        (
+            words.view_by("seen", nul),
+            words.group_by(empty).count().output("counts"),
+        )
+    });
+    let error = built.expect_err("no database can hold the names");
+    assert!(
+        error
+            .problems()
+            .iter()
+            .all(|problem| problem.kind() == ProblemKind::BadName),
+        "{error}"
+    );
+    assert_eq!(error.problems().len(), 2);
+}

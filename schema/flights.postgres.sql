@@ -118,26 +118,26 @@ CREATE TABLE "deltaview"."flights__flights_sum_by_tailnum__groups" (
   "ixd__key__key" text COLLATE "C",
   "data" bytea NOT NULL
 );
-CREATE UNIQUE INDEX "flights__flights_sum_by_tailnum__groups__key" ON "deltaview"."flights__flights_sum_by_tailnum__groups" ((COALESCE("ixd__key__key", '')));
+CREATE UNIQUE INDEX "flights__flights_sum_by_tailnum__groups__key" ON "deltaview"."flights__flights_sum_by_tailnum__groups" (("ixd__key__key" IS NOT NULL), (COALESCE("ixd__key__key", '')));
 CREATE TABLE "deltaview"."flights__flights_sum_by_tailnum_map__by_tailnum" (
   "ixd__tailnum__tailnum" text COLLATE "C",
   "identity" bytea NOT NULL,
   "data" bytea,
   "c" bigint NOT NULL
 );
-CREATE UNIQUE INDEX "flights__flights_sum_by_tailnum_map__by_tailnum__key" ON "deltaview"."flights__flights_sum_by_tailnum_map__by_tailnum" ((COALESCE("ixd__tailnum__tailnum", '')), "identity");
+CREATE UNIQUE INDEX "flights__flights_sum_by_tailnum_map__by_tailnum__key" ON "deltaview"."flights__flights_sum_by_tailnum_map__by_tailnum" (("ixd__tailnum__tailnum" IS NOT NULL), (COALESCE("ixd__tailnum__tailnum", '')), "identity");
 CREATE TABLE "deltaview"."flights__planes__by_some_tailnum" (
   "ixd__some_tailnum__key" text COLLATE "C",
   "identity" bytea NOT NULL,
   "data" bytea,
   "c" bigint NOT NULL
 );
-CREATE UNIQUE INDEX "flights__planes__by_some_tailnum__key" ON "deltaview"."flights__planes__by_some_tailnum" ((COALESCE("ixd__some_tailnum__key", '')), "identity");
+CREATE UNIQUE INDEX "flights__planes__by_some_tailnum__key" ON "deltaview"."flights__planes__by_some_tailnum" (("ixd__some_tailnum__key" IS NOT NULL), (COALESCE("ixd__some_tailnum__key", '')), "identity");
 CREATE TABLE "deltaview"."flights__flights_sum_by_tailnum_map_join_planes_plus_f_4886a53a" (
   "ixd__key__key" text COLLATE "C",
   "data" bytea NOT NULL
 );
-CREATE UNIQUE INDEX "flights__flights_sum_by_tailnum_map_join_planes_plus_f_6c22480e" ON "deltaview"."flights__flights_sum_by_tailnum_map_join_planes_plus_f_4886a53a" ((COALESCE("ixd__key__key", '')));
+CREATE UNIQUE INDEX "flights__flights_sum_by_tailnum_map_join_planes_plus_f_6c22480e" ON "deltaview"."flights__flights_sum_by_tailnum_map_join_planes_plus_f_4886a53a" (("ixd__key__key" IS NOT NULL), (COALESCE("ixd__key__key", '')));
 CREATE TABLE "deltaview"."flights__manufacturers__view" (
   "ixd__manufacturer__manufacturer" text COLLATE "C",
   "identity" bytea NOT NULL,
@@ -145,7 +145,7 @@ CREATE TABLE "deltaview"."flights__manufacturers__view" (
   "c" bigint NOT NULL,
   "ixd__flights__flights" bigint NOT NULL
 );
-CREATE UNIQUE INDEX "flights__manufacturers__view__key" ON "deltaview"."flights__manufacturers__view" ((COALESCE("ixd__manufacturer__manufacturer", '')), "identity");
+CREATE UNIQUE INDEX "flights__manufacturers__view__key" ON "deltaview"."flights__manufacturers__view" (("ixd__manufacturer__manufacturer" IS NOT NULL), (COALESCE("ixd__manufacturer__manufacturer", '')), "identity");
 CREATE INDEX "flights__manufacturers__view__ix__flights" ON "deltaview"."flights__manufacturers__view" ("ixd__flights__flights" DESC, "identity");
 CREATE TABLE "deltaview"."flights__flights_sum_by_hour__groups" (
   "ixd__key__key_0" text COLLATE "C" NOT NULL,

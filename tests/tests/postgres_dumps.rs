@@ -1,5 +1,6 @@
 //! What the `schema` command prints for Postgres, run on a real server: the tables and their indexes are as the graphs
 //! say, and the indexes do what they are for. There is no store yet to compare them with.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -3,9 +3,9 @@
 //! Doctests run first and all other tests after them, so that on success the runner's own summary is
 //! the last thing written. Both parts run even if the first fails: one run shows all that is broken.
 //!
-//! Tests that need a Postgres server are in modules named [`ON_POSTGRES`], and find it by
-//! the variable `DELTAVIEW_TEST_POSTGRES`. They are left out on demand only, and then the runner counts them as such: no test
-//! passes because there was no server.
+//! Tests that need a Postgres server are in modules named [`ON_POSTGRES`], and find it by the variable
+//! `DELTAVIEW_TEST_POSTGRES`. They are left out on demand only, and then the runner counts them as such:
+//! no test passes because there was no server.
 
 use std::process::Command;
 

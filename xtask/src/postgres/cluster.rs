@@ -54,7 +54,7 @@ rm -rf "$2"
 "#;
 
 /// A running server.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     url: String,
     port: u16,
     version: String,

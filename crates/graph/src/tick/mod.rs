@@ -8,7 +8,7 @@
 //! 2. While it answers [`Step::Fetch`]: look every key of every [`Fetch`] up, push the rows, and
 //!    [`Tick::resume`] with them. All fetches of one step can go to the database in one round trip; there are at most
 //!    as many steps as there are stateful vertices on the longest path of the graph.
-//! 3. [`Step::Done`] has the [`Commit`]: write it in one transaction ([`Commit::writes`]), and once that is
+//! 3. [`Step::Done`] has the [`Commit`]: write it in one transaction ([`Commit::tables`]), and once that is
 //!    committed, [`WorkingSet::absorb`] it. If the transaction fails, drop the commit, and
 //!    [`forget`](WorkingSet::forget) what was fetched: nothing else has changed.
 

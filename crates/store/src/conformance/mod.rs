@@ -110,7 +110,7 @@ macro_rules! suite {
             )*
         }
 
-        /// Runs the [conformance suite](crate::conformance) on a store: writes a module a theme with one `#[test]` a
+        /// Runs the [conformance suite](mod@crate::conformance) on a store: writes a module a theme with one `#[test]` a
         /// case, for the [`Harness`](crate::conformance::Harness) that is named.
         #[macro_export]
         macro_rules! conformance {

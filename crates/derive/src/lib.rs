@@ -58,6 +58,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `#[index(name = "by_a_and_b", columns(a, b desc))]` | struct | `Self::by_a_and_b() -> Index<Self, (A, Reverse<B>)>` |
 /// | `#[index(crate = "path")]` | struct | nothing: it is where the generated code finds deltaview, by default `::deltaview` |
 ///
+/// Two composite indexes that share an ascending column make clippy's `duplicated_attributes` fire, which takes the names
+/// in `columns(…)` for attributes: put `#[allow(clippy::duplicated_attributes)]` on the struct.
+///
 /// A name with or without `by_` in front is the same name: the constructor has it, the index itself (and so its
 /// columns in SQL) does not. A field may have several `#[index(…)]`, a struct too; an index has up to eight columns.
 /// The fields of a tuple struct are called `0`, `1`, …; their constructors `by_0`, `by_1`, ….

@@ -26,7 +26,7 @@ pub trait Store: Sized {
     /// # Errors
     ///
     /// The change makes no sense, a closure panics, a weight or a sum overflows, the database can't be written. The
-    /// state is as it was before, and the store can be used on.
+    /// state is as it was before, and the store can be used on. Where several things are wrong, any of them is told.
     fn commit(&mut self, change: &Change) -> Result<Committed, Error>;
 
     /// The time of the last iteration; 0 before the first.

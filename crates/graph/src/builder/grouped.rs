@@ -70,6 +70,10 @@ impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
     ///
     /// Sums are of any [`AbelianGroup`]: signed integers, Z-sets, tuples of them. A sum that overflows its type is an
     /// error of the iteration. Floats are none: their sum depends on the order of the rows.
+    ///
+    /// What one change adds to a group must fit the type as well as the group's sum. So the least value of a type, as
+    /// `i64::MIN`, can be inserted but not removed, for its negative does not fit: sum into a wider type where such
+    /// values occur.
     #[track_caller]
     pub fn sum<V: AbelianGroup + Row>(
         self,

@@ -100,7 +100,7 @@ impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
     ///     let numbers = g.input::<i64>("numbers");
     ///     let sums = numbers.group_by(Index::new("sign", |n: &i64| *n >= 0)).reduce(
     ///         0,
-    ///         |a, b| Some((a + b).rem_euclid(7)),
+    ///         |a: &i64, b: &i64| Some((a + b).rem_euclid(7)),
     ///         |n, weight| Some((n.rem_euclid(7) * weight.rem_euclid(7)).rem_euclid(7)),
     ///     );
     ///     (numbers.handle(), sums.view("sums"))

@@ -143,19 +143,14 @@ sealed!(InputHandle<T>, TableHandle<T, K>, OutputHandle<T>, ViewHandle<T, K>);
 pub trait Source: Sealed + Copy {
     /// The row type.
     type Row;
-    /// Whether the source remembers its rows by key.
-    #[doc(hidden)]
-    const KEYED: bool;
 }
 
 impl<T> Source for InputHandle<T> {
     type Row = T;
-    const KEYED: bool = false;
 }
 
 impl<T, K> Source for TableHandle<T, K> {
     type Row = T;
-    const KEYED: bool = true;
 }
 
 /// A handle whose delta an iteration returns: of an output or a view.

@@ -126,6 +126,24 @@ impl TableSchema {
         std::iter::once(&self.primary).chain(&self.secondary)
     }
 
+    /// An index by its position, as [`Self::indexes`] has them: 0 is the primary one.
+    ///
+    /// # Panics
+    ///
+    /// The table has fewer indexes.
+    pub fn index_at(&self, position: usize) -> &IndexSchema {
+        match position.checked_sub(1) {
+            None => &self.primary,
+            Some(secondary) => &self.secondary[secondary],
+        }
+    }
+
+    /// Whether the table's key ends in the row's identity. A table with one row in all has it too, always empty: a key
+    /// needs a column.
+    pub fn has_identity(&self) -> bool {
+        !self.unique || self.primary.columns.is_empty()
+    }
+
     /// What a database remembers of this table: lines of a path and what is there.
     pub fn description(&self) -> Vec<(String, String)> {
         let mut lines = self.row.lines("row");

@@ -103,7 +103,7 @@ fn entry_sql(entry: &Entry) -> String {
 
 fn table_sql(schema: &TableSchema) -> String {
     let table = schema.name(Some(NAME_LIMIT));
-    let identity = !schema.unique || schema.primary.columns.is_empty();
+    let identity = schema.has_identity();
     let mut lines: Vec<String> = columns_of(&schema.primary).collect();
     if identity {
         lines.push("\"identity\" bytea NOT NULL".to_string());

@@ -5,7 +5,7 @@ use deltaview_store::catalog::{Entry, FORMAT_VERSION, compare, entries};
 use deltaview_store::{Error, ErrorKind};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::ddl::{CATALOG, CATALOG_TABLES, index_name, table_sql};
+use crate::ddl::{CATALOG_TABLES, index_name, schema_sql};
 use crate::error::Context;
 
 /// The columns of the catalog, as they are read.
@@ -164,45 +164,7 @@ pub(crate) fn create(tx: &Transaction<'_>, graph: &Graph) -> Result<(), Error> {
     }
     let doing = || format!("creating the tables of graph `{}`", graph.name());
     refuse_taken_names(tx, graph)?;
-    tx.execute_batch(CATALOG).context(doing)?;
-    for entry in entries(graph, None) {
-        let sql = format!(
-            "INSERT INTO \"deltaview_catalog\" ({ENTRY_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-        );
-        let Entry {
-            graph,
-            vertex,
-            role,
-            table,
-            fingerprint,
-            description,
-            format_version,
-        } = entry;
-        tx.execute(
-            &sql,
-            (
-                &graph,
-                vertex,
-                role,
-                &table,
-                fingerprint,
-                description,
-                format_version,
-            ),
-        )
-        .context(doing)?;
-        let sql = "INSERT INTO \"deltaview_last_update\" (\"graph\", \"table_name\", \"t\") VALUES (?1, ?2, 0)";
-        tx.execute(sql, (graph, table)).context(doing)?;
-    }
-    for table in graph.tables() {
-        tx.execute_batch(&table_sql(table.schema()))
-            .context(doing)?;
-    }
-    let sql =
-        "INSERT INTO \"deltaview_clock\" (\"graph\", \"t\", \"format_version\") VALUES (?1, 0, ?2)";
-    tx.execute(sql, (graph.name(), FORMAT_VERSION))
-        .context(doing)?;
-    Ok(())
+    tx.execute_batch(&schema_sql(graph)).context(doing)
 }
 
 /// A table, a view or an index of one of our names which is not in the catalog belongs to somebody else.

@@ -18,7 +18,7 @@ pub(crate) const CATALOG_TABLES: [&str; 3] = [
 ];
 
 /// The tables that every store has, whatever its graph.
-pub(crate) const CATALOG: &str = "\
+const CATALOG: &str = "\
 CREATE TABLE IF NOT EXISTS \"deltaview_catalog\" (
   \"graph\" TEXT NOT NULL,
   \"vertex\" TEXT NOT NULL,
@@ -91,7 +91,7 @@ fn literal(text: &str) -> String {
 }
 
 /// The statements that create one table and its indexes.
-pub(crate) fn table_sql(schema: &TableSchema) -> String {
+fn table_sql(schema: &TableSchema) -> String {
     let table = schema.name(None);
     let mut lines: Vec<String> = Vec::new();
     let primary = schema
@@ -106,7 +106,7 @@ pub(crate) fn table_sql(schema: &TableSchema) -> String {
     for (index, column) in primary {
         push_column(index, column, &mut lines);
     }
-    if has_identity(schema) {
+    if schema.has_identity() {
         lines.push(format!("{} BLOB NOT NULL", quote(IDENTITY)));
     }
     lines.push(format!(
@@ -146,12 +146,6 @@ pub(crate) fn table_sql(schema: &TableSchema) -> String {
 /// The name of a secondary index. SQLite has the names of tables and indexes in one space.
 pub(crate) fn index_name(schema: &TableSchema, index: &IndexSchema) -> String {
     format!("{}__ix__{}", schema.name(None), index.name)
-}
-
-/// Whether the table's key ends in the row's identity. A table with one row in all has it too, always empty: a
-/// primary key needs a column.
-pub(crate) fn has_identity(schema: &TableSchema) -> bool {
-    !schema.unique || schema.primary.columns.is_empty()
 }
 
 fn push_column(index: &IndexSchema, column: &Column, lines: &mut Vec<String>) {

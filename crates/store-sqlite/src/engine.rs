@@ -13,7 +13,6 @@ use deltaview_zset::{Weight, WeightOverflow};
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, Row, params_from_iter};
 
-use crate::ddl::has_identity;
 use crate::error::{Context, from_sqlite, is_integer_overflow};
 use crate::statements::Statements;
 use crate::values::{Bound, bind_key, bind_secondary};
@@ -81,7 +80,11 @@ impl Engine {
         };
         for writes in commit.tables() {
             let table = &self.tables[&writes.table()];
-            let mut writer = Writer::new(conn, &self.graph, table);
+            let writer = Writer {
+                conn,
+                graph: &self.graph,
+                table,
+            };
             writes.for_each(|write| writer.write(write))?;
         }
         let time = self.next_time(conn)?;
@@ -197,11 +200,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(conn: &'a Connection, graph: &'a Graph, table: &'a EngineTable) -> Self {
-        Self { conn, graph, table }
-    }
-
-    fn write(&mut self, write: Write<'_>) -> Result<(), Error> {
+    fn write(&self, write: Write<'_>) -> Result<(), Error> {
         let written = match write {
             Write::Put {
                 key,
@@ -252,7 +251,7 @@ impl<'a> Writer<'a> {
         data: &[u8],
     ) -> rusqlite::Result<()> {
         let schema = &self.table.schema;
-        let identity = has_identity(schema).then_some(Bound(ValueRef::Blob(&[])));
+        let identity = schema.has_identity().then_some(Bound(ValueRef::Blob(&[])));
         let values = bind_key(key, schema)
             .chain(identity)
             .chain([Bound(ValueRef::Blob(data))])
@@ -264,7 +263,7 @@ impl<'a> Writer<'a> {
 
     fn delete(&self, key: &[KeyValue<'_>], identity: Option<&[u8]>) -> rusqlite::Result<()> {
         let schema = &self.table.schema;
-        let identity = identity.or_else(|| has_identity(schema).then_some(&[][..]));
+        let identity = identity.or_else(|| schema.has_identity().then_some(&[][..]));
         let values =
             bind_key(key, schema).chain(identity.map(|bytes| Bound(ValueRef::Blob(bytes))));
         self.statement(&self.table.statements.delete)?

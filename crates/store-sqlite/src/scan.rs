@@ -62,7 +62,6 @@ pub(crate) struct Scan<'c, T, K> {
     conn: &'c Connection,
     _transaction: ReadTransaction<'c>,
     schema: TableSchema,
-    graph: String,
     index: Index<T, K>,
     /// 0 for the primary index, 1 for the first secondary one.
     position: usize,
@@ -103,17 +102,16 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         } else {
             (bounds.start, bounds.end)
         };
-        let described = if position == 0 {
-            &schema.primary
-        } else {
-            &schema.secondary[position - 1]
-        };
-        let ranges = ranges_from(&start, &described.columns);
+        let mut ranges = ranges_from(&start, &schema.index_at(position).columns);
+        if matches!((&start, &end), (ops::Bound::Included(start), ops::Bound::Included(end)) if start == end)
+        {
+            // One key: what comes after it need not be looked for.
+            ranges.truncate(1);
+        }
         Rows::new(Self {
             conn,
             _transaction: transaction,
             schema: schema.clone(),
-            graph: schema.graph.clone(),
             index: index.clone(),
             position,
             columns: index_columns(schema, position),
@@ -148,8 +146,8 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         let mut last: Option<Vec<Value>> = None;
         let mut read = 0;
         while let Some(row) = rows.next().context(doing)? {
-            let (decoded, weight) = self.decode(row)?;
-            if self.is_beyond_end(&self.index.key(&decoded)) {
+            let (key, decoded, weight) = self.decode(row)?;
+            if self.is_beyond_end(&key) {
                 self.done = true;
                 return Ok(());
             }
@@ -221,8 +219,8 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         }
     }
 
-    /// The row that is stored, which must be under its own key: the order of what is read depends on that.
-    fn decode(&self, row: &rusqlite::Row<'_>) -> Result<(T, Weight), Error> {
+    /// The row that is stored and its key, which it must be under: the order of what is read depends on that.
+    fn decode(&self, row: &rusqlite::Row<'_>) -> Result<(K, T, Weight), Error> {
         let doing = || format!("reading table `{}`", self.schema.name(None));
         let stored = StoredRow::read(row).context(doing)?;
         let decoded: T =
@@ -246,18 +244,15 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
                 }));
             }
         }
-        Ok((decoded, stored.weight))
+        Ok((key, decoded, stored.weight))
     }
 
     fn described(&self) -> &IndexSchema {
-        match self.position.checked_sub(1) {
-            None => &self.schema.primary,
-            Some(secondary) => &self.schema.secondary[secondary],
-        }
+        self.schema.index_at(self.position)
     }
 
     fn damaged(&self, kind: TickErrorKind) -> Error {
-        TickError::new(&self.graph, &self.schema.vertex, kind).into()
+        TickError::new(&self.schema.graph, &self.schema.vertex, kind).into()
     }
 
     /// What tells the row from others: its identity, or its key in a table with one row a key.

@@ -3,8 +3,6 @@
 
 use deltaview_schema::{Column, IndexSchema, TableSchema};
 
-use crate::ddl::has_identity;
-
 pub(crate) const IDENTITY: &str = "identity";
 pub(crate) const DATA: &str = "data";
 pub(crate) const COUNT: &str = "c";
@@ -85,7 +83,7 @@ fn ordered_by(index: &IndexSchema) -> Vec<(String, Direction)> {
 /// The primary key: the columns of the primary index, and the identity where there is one.
 pub(crate) fn key_columns(schema: &TableSchema) -> Ordered {
     let mut columns = ordered_by(&schema.primary);
-    if has_identity(schema) {
+    if schema.has_identity() {
         columns.push((quote(IDENTITY), Direction::Ascending));
     }
     Ordered(columns)
@@ -93,11 +91,11 @@ pub(crate) fn key_columns(schema: &TableSchema) -> Ordered {
 
 /// What an index of a table is ordered by, down to the single row: 0 is the primary key, others are secondary.
 pub(crate) fn index_columns(schema: &TableSchema, index: usize) -> Ordered {
-    let Some(secondary) = index.checked_sub(1) else {
+    if index == 0 {
         return key_columns(schema);
-    };
-    let mut columns = ordered_by(&schema.secondary[secondary]);
-    if has_identity(schema) {
+    }
+    let mut columns = ordered_by(schema.index_at(index));
+    if schema.has_identity() {
         columns.push((quote(IDENTITY), Direction::Ascending));
     } else {
         columns.extend(ordered_by(&schema.primary));
@@ -123,7 +121,7 @@ pub(crate) struct Statements {
 
 /// What a row is read as: identity, data, weight.
 pub(crate) fn row_columns(schema: &TableSchema) -> String {
-    let identity = if has_identity(schema) {
+    let identity = if schema.has_identity() {
         quote(IDENTITY)
     } else {
         "NULL".to_string()

@@ -6,7 +6,7 @@ use deltaview_schema::Row;
 use deltaview_zset::ZSet;
 
 use super::{Apply, Operator};
-use crate::delta::{Delta, consolidate};
+use crate::delta::Delta;
 use crate::error::TickErrorKind;
 
 /// The delta of an output, as the user gets it.
@@ -18,9 +18,7 @@ pub(crate) struct Output<T>(pub(crate) PhantomData<fn() -> T>);
 impl<T: Row> Operator for Output<T> {
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
         if let Some(delta) = apply.input::<Delta<T>>(0) {
-            let mut delta = delta.clone();
-            consolidate(&mut delta)?;
-            apply.emit_output(OutputDelta(ZSet::from_pairs(delta)?));
+            apply.emit_output(OutputDelta(ZSet::from_pairs(delta.iter().cloned())?));
         }
         Ok(())
     }

@@ -11,11 +11,7 @@ use crate::error::{BuildError, Problem, ProblemKind};
 use crate::operators::{Chain, Operator, Stage};
 
 /// A builder's graph, compiled.
-pub(crate) struct Compiled {
-    pub(crate) plan: Plan,
-}
-
-pub(crate) fn compile(builder: Builder) -> Result<Compiled, BuildError> {
+pub(crate) fn compile(builder: Builder) -> Result<Plan, BuildError> {
     let Builder {
         id,
         name,
@@ -47,15 +43,13 @@ pub(crate) fn compile(builder: Builder) -> Result<Compiled, BuildError> {
         .map(|table| Table::new(*table, tables[table.0].schema().clone()))
         .collect();
     let (vertices, positions) = vertices(drafts, names, &needed);
-    Ok(Compiled {
-        plan: Plan {
-            id,
-            name,
-            vertices,
-            positions,
-            tables,
-            faces,
-        },
+    Ok(Plan {
+        id,
+        name,
+        vertices,
+        positions,
+        tables,
+        faces,
     })
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use deltaview_schema::{Index, IndexKey, Row, Shape, TableSchema};
 
-pub(crate) use compile::{Compiled, compile};
+use compile::compile;
 pub(crate) use table::ErasedTable;
 
 use crate::builder::Builder;
@@ -135,7 +135,7 @@ impl Graph {
     ) -> Result<(Self, R), BuildError> {
         let builder = Builder::new(name.into(), Location::caller());
         let handles = build(&builder);
-        let Compiled { plan } = compile(builder)?;
+        let plan = compile(builder)?;
         Ok((
             Self {
                 plan: Arc::new(plan),

@@ -7,7 +7,8 @@ use std::ops::Bound;
 use deltaview_schema::{Index, IndexKey, Row, TableSchema};
 use deltaview_zset::Weight;
 
-use super::{Bucket, ErasedArrangement, Secondary, SecondaryIndex};
+use super::bucket::{Bucket, add_by_key};
+use super::{ErasedArrangement, Secondary, SecondaryIndex};
 
 /// A table of the plan with its types: how the key of a row is computed, and the further indexes.
 pub(crate) struct TypedTable<K, T> {
@@ -107,15 +108,15 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     /// Adds a weight of a row that was fetched, or absorbed; the weight was checked to fit. In a partial arrangement
     /// a key that is not resident stays so.
     pub(crate) fn add(&mut self, key: &K, row: &T, weight: Weight) {
-        if !self.all_resident && !self.rows.contains_key(key) {
-            return;
-        }
-        let rows = self.rows.entry(key.clone()).or_default();
-        rows.add(row, weight)
-            .expect("the sum was checked before the commit was written");
-        if self.all_resident && rows.is_empty() {
-            self.rows.remove(key);
-        }
+        let added = if self.all_resident {
+            add_by_key(&mut self.rows, key, row, weight)
+        } else {
+            // A key that has lost its rows stays: it is known to have none.
+            self.rows
+                .get_mut(key)
+                .map_or(Ok(()), |rows| rows.add(row, weight))
+        };
+        added.expect("the sum was checked before the commit was written");
     }
 }
 

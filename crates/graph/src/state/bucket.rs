@@ -48,36 +48,68 @@ impl<T: Ord + Clone> Bucket<T> {
 
     /// Adds a weight of a row. On an overflow nothing is changed.
     pub(crate) fn add(&mut self, row: &T, weight: Weight) -> Result<(), WeightOverflow> {
-        let sum = self.weight(row).checked_add(weight).ok_or(WeightOverflow)?;
         match self {
-            Self::Few(rows) => match (find(rows, row), sum) {
-                (Ok(at), 0) => drop(rows.remove(at)),
-                (Ok(at), sum) => rows[at].1 = sum,
-                (Err(_), 0) => {}
-                (Err(_), sum) if rows.len() == FEW => {
+            Self::Few(rows) => match find(rows, row) {
+                Ok(at) => match sum(rows[at].1, weight)? {
+                    0 => drop(rows.remove(at)),
+                    sum => rows[at].1 = sum,
+                },
+                Err(_) if weight == 0 => {}
+                Err(_) if rows.len() == FEW => {
                     let mut many: BTreeMap<T, Weight> = std::mem::take(rows).into_iter().collect();
-                    many.insert(row.clone(), sum);
+                    many.insert(row.clone(), weight);
                     *self = Self::Many(many);
                 }
-                (Err(at), sum) => {
+                Err(at) => {
                     if rows.is_empty() {
                         // Most keys never get a second row.
                         rows.reserve_exact(1);
                     }
-                    rows.insert(at, (row.clone(), sum));
+                    rows.insert(at, (row.clone(), weight));
                 }
             },
-            Self::Many(rows) if sum == 0 => {
-                rows.remove(row);
-                // Only once it is much smaller, so that a row at the limit does not rebuild it each time.
-                if rows.len() <= FEW / 2 {
-                    *self = Self::Few(std::mem::take(rows).into_iter().collect());
-                }
-            }
-            Self::Many(rows) => drop(rows.insert(row.clone(), sum)),
+            Self::Many(rows) => match rows.get_mut(row) {
+                Some(old) => match sum(*old, weight)? {
+                    0 => {
+                        rows.remove(row);
+                        // Only once it is much smaller, so that a row at the limit does not rebuild it each time.
+                        if rows.len() <= FEW / 2 {
+                            *self = Self::Few(std::mem::take(rows).into_iter().collect());
+                        }
+                    }
+                    sum => *old = sum,
+                },
+                None if weight == 0 => {}
+                None => drop(rows.insert(row.clone(), weight)),
+            },
         }
         Ok(())
     }
+}
+
+/// Adds a weight of a row to the rows of its key; a key whose rows are all gone goes too. On an overflow nothing is
+/// changed.
+pub(crate) fn add_by_key<K: Ord + Clone, T: Ord + Clone>(
+    rows: &mut BTreeMap<K, Bucket<T>>,
+    key: &K,
+    row: &T,
+    weight: Weight,
+) -> Result<(), WeightOverflow> {
+    if let Some(of_key) = rows.get_mut(key) {
+        of_key.add(row, weight)?;
+        if of_key.is_empty() {
+            rows.remove(key);
+        }
+    } else if weight != 0 {
+        let mut of_key = Bucket::default();
+        of_key.add(row, weight)?;
+        rows.insert(key.clone(), of_key);
+    }
+    Ok(())
+}
+
+fn sum(old: Weight, added: Weight) -> Result<Weight, WeightOverflow> {
+    old.checked_add(added).ok_or(WeightOverflow)
 }
 
 fn find<T: Ord>(rows: &[(T, Weight)], row: &T) -> Result<usize, usize> {

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use deltaview_schema::{Index, IndexKey, IndexSchema, KeyValue, Row};
 use deltaview_zset::Weight;
 
-use super::Bucket;
+use super::bucket::{Bucket, add_by_key};
 
 /// A further index of a table, without the type of its key.
 pub(crate) trait SecondaryIndex<T>: Send + Sync {
@@ -87,13 +87,8 @@ impl<K2: IndexKey, T: Row> Secondary<T> for ByKey<K2, T> {
             .downcast_ref()
             .expect("made by the same index");
         for (key, (row, weight)) in keys.iter().zip(rows) {
-            let of_key = self.rows.entry(key.clone()).or_default();
-            of_key
-                .add(row, weight)
+            add_by_key(&mut self.rows, key, row, weight)
                 .expect("the same sum fits in the arrangement");
-            if of_key.is_empty() {
-                self.rows.remove(key);
-            }
         }
     }
 }

@@ -27,6 +27,8 @@ mod answers;
 mod commit;
 mod fetch;
 mod needs;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::collections::BTreeMap;

@@ -206,6 +206,12 @@ pub enum TickErrorKind {
     /// A row can't be encoded.
     #[error("a row can't be encoded: {0}")]
     Encode(#[source] CodecError),
+    /// A store went on with the iteration without having answered what was asked of it.
+    #[error("the store did not answer what was asked of table `{table}`: its driver has a bug")]
+    Unanswered {
+        /// The table.
+        table: String,
+    },
     /// A handle of another graph was used in the change.
     #[error("{0}")]
     Handle(#[from] HandleError),

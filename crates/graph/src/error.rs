@@ -71,6 +71,8 @@ pub enum ProblemKind {
     ForeignHandle,
     /// Two columns of one table have one name.
     DuplicateColumn,
+    /// Something that can't be inside of a recursion, or can't leave it.
+    InsideRecursion,
 }
 
 /// A handle that belongs to another graph.
@@ -173,6 +175,15 @@ pub enum TickErrorKind {
     UpdatedKey {
         /// The key.
         key: String,
+    },
+    /// A recursion did not come to an end within its bound.
+    #[error(
+        "the recursion has no fixed point within {steps} steps: make sure that it can't go on forever, or set another \
+         bound with `recursive_within`"
+    )]
+    TooManySteps {
+        /// The bound.
+        steps: u32,
     },
     /// Raw weights were given to a keyed table.
     #[error(

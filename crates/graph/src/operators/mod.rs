@@ -8,6 +8,7 @@ mod arrange;
 mod join;
 mod keyed_table;
 mod linear;
+pub(crate) mod nested;
 mod output;
 mod present;
 mod sets;
@@ -88,8 +89,8 @@ pub(crate) enum AfterReads {
     Apply(Box<dyn Any + Send>),
     /// Once what was named is resident, `apply`, with what was kept.
     FetchAndApply(Box<dyn Any + Send>),
-    /// Once what was named is resident, `reads` again.
-    FetchAndReadAgain,
+    /// Once what was named is resident, `reads` again, with what was kept.
+    FetchAndReadAgain(Box<dyn Any + Send>),
 }
 
 impl<'a> Reads<'a> {
@@ -99,6 +100,7 @@ impl<'a> Reads<'a> {
         change: &'a Change,
         inputs: InputSlots<'a>,
         needs: &'a mut StepNeeds,
+        kept: Box<dyn Any + Send>,
     ) -> Self {
         Self {
             plan,
@@ -106,7 +108,7 @@ impl<'a> Reads<'a> {
             change,
             inputs,
             needs,
-            kept: Box::new(()),
+            kept,
             waits: false,
             again: false,
         }
@@ -114,7 +116,7 @@ impl<'a> Reads<'a> {
 
     pub(crate) fn finish(self) -> AfterReads {
         match (self.waits, self.again) {
-            (_, true) => AfterReads::FetchAndReadAgain,
+            (_, true) => AfterReads::FetchAndReadAgain(self.kept),
             (true, false) => AfterReads::FetchAndApply(self.kept),
             (false, false) => AfterReads::Apply(self.kept),
         }
@@ -138,6 +140,38 @@ impl<'a> Reads<'a> {
     /// Keeps a value for `apply`.
     pub(crate) fn keep<V: Send + 'static>(&mut self, value: V) {
         self.kept = Box::new(value);
+    }
+
+    /// What `reads` kept when it ran before in this iteration, if it did and kept that.
+    pub(crate) fn kept<V: 'static>(&mut self) -> Option<V> {
+        let kept = std::mem::replace(&mut self.kept, Box::new(()));
+        kept.downcast().ok().map(|kept| *kept)
+    }
+
+    /// Has `reads` run again, once what it named was fetched.
+    pub(crate) fn again(&mut self) {
+        self.again = true;
+    }
+
+    /// Whether anything was named that is not resident.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// The state of a table as it was before this iteration: what of it is resident.
+    pub(crate) fn arrangement<K: IndexKey, T: Row>(&self, table: TableId) -> &'a Arrangement<K, T> {
+        self.state.arrangement(table)
+    }
+
+    /// What an operator without state or tables puts out for some inputs.
+    pub(crate) fn compute(
+        &self,
+        operator: &dyn Operator,
+        inputs: InputSlots<'_>,
+    ) -> Result<Slot, TickErrorKind> {
+        let mut apply = Apply::new(self.plan, self.state, self.change, inputs, Box::new(()));
+        operator.apply(&mut apply)?;
+        Ok(apply.finish().0)
     }
 
     /// Names keys of a table that `apply` must see.

@@ -10,6 +10,7 @@ pub(crate) mod scan;
 mod secondary;
 mod table_delta;
 mod walk;
+mod whole;
 
 use std::any::Any;
 
@@ -19,6 +20,8 @@ pub(crate) use intervals::{Cut, Side};
 pub(crate) use ranked::{Place, Ranked, Span};
 pub(crate) use secondary::{Secondary, SecondaryIndex};
 pub(crate) use table_delta::{ErasedDelta, TableDelta, Visit, hex_text, key_text};
+
+pub(crate) use whole::Whole;
 
 use crate::plan::{Graph, TableId};
 use crate::tick::{Changes, Commit};

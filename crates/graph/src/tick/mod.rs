@@ -75,7 +75,7 @@ pub struct Tick<'g> {
     /// By vertex: whether it ran.
     ran: Vec<bool>,
     /// By vertex: what its `reads` kept for its `apply`.
-    kept: Vec<Option<Box<dyn Any + Send>>>,
+    kept: Vec<Option<Kept>>,
     tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
     /// The tables of the fetches that are not answered yet.
     asked: Vec<TableId>,
@@ -208,19 +208,28 @@ impl<'g> Tick<'g> {
             slots: &self.slots,
             inputs: &vertex.inputs,
         };
-        if self.kept[position].is_none() {
-            let mut reads = Reads::new(plan, self.state, self.change, inputs, needs);
-            guarded(|| vertex.operator.reads(&mut reads)).map_err(fail)?;
-            match reads.finish() {
-                AfterReads::Apply(kept) => self.kept[position] = Some(kept),
-                AfterReads::FetchAndApply(kept) => {
-                    self.kept[position] = Some(kept);
-                    return Ok(());
+        let kept = match self.kept[position].take() {
+            Some(Kept::ForApply(kept)) => kept,
+            before => {
+                let before = match before {
+                    Some(Kept::ForReads(kept)) => kept,
+                    _ => Box::new(()),
+                };
+                let mut reads = Reads::new(plan, self.state, self.change, inputs, needs, before);
+                guarded(|| vertex.operator.reads(&mut reads)).map_err(fail)?;
+                match reads.finish() {
+                    AfterReads::Apply(kept) => kept,
+                    AfterReads::FetchAndApply(kept) => {
+                        self.kept[position] = Some(Kept::ForApply(kept));
+                        return Ok(());
+                    }
+                    AfterReads::FetchAndReadAgain(kept) => {
+                        self.kept[position] = Some(Kept::ForReads(kept));
+                        return Ok(());
+                    }
                 }
-                AfterReads::FetchAndReadAgain => return Ok(()),
             }
-        }
-        let kept = self.kept[position].take().expect("`reads` ran");
+        };
         let mut apply = Apply::new(plan, self.state, self.change, inputs, kept);
         guarded(|| vertex.operator.apply(&mut apply)).map_err(fail)?;
         let (slot, tables) = apply.finish();
@@ -231,6 +240,13 @@ impl<'g> Tick<'g> {
     }
 }
 
+/// What a vertex kept while it waits for rows.
+enum Kept {
+    /// For `reads`, which runs again.
+    ForReads(Box<dyn Any + Send>),
+    ForApply(Box<dyn Any + Send>),
+}
+
 /// The deltas of a vertex's inputs.
 #[derive(Clone, Copy)]
 pub(crate) struct InputSlots<'a> {
@@ -239,6 +255,16 @@ pub(crate) struct InputSlots<'a> {
 }
 
 impl<'a> InputSlots<'a> {
+    /// The slots at some positions.
+    pub(crate) fn of(slots: &'a [Slot], inputs: &'a [usize]) -> Self {
+        Self { slots, inputs }
+    }
+
+    /// Whether nothing flows in.
+    pub(crate) fn are_empty(self) -> bool {
+        self.inputs.iter().all(|&input| self.slots[input].is_none())
+    }
+
     /// The delta of an input; nothing if it is empty.
     pub(crate) fn get<D: 'static>(self, input: usize) -> Option<&'a D> {
         let slot = self.slots[self.inputs[input]].as_ref()?;

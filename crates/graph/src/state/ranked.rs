@@ -146,7 +146,7 @@ mod tests {
                 from,
                 order,
             };
-            let mut cuts = vec![
+            let mut cuts = [
                 span(Bound::Unbounded).start(),
                 span(Bound::Included(0)).start(),
                 span(Bound::Excluded(0)).start(),

@@ -392,6 +392,40 @@ fn a_single_row_leaves_its_key_unknown_until_that_is_fetched() {
 }
 
 #[test]
+fn what_is_within_a_range_that_was_walked_is_known() {
+    let (mut rig, mut store, mut state) = hundred(Style::RowByRow);
+    let rest = [walk(Bound::Included(90), Order::Forward, 200, 200)];
+    let seen = rig.run(&mut store, &mut state, &rest, &[]).unwrap();
+    assert_eq!(seen[0].len(), 10);
+    assert_eq!(store.steps, [[FetchKeys::Ranges(1)]]);
+    let asks = [
+        Ask::Row(numbered(95)),
+        Ask::Row(numbered(101)),
+        Ask::Key(Ranked::at(1, 99)),
+        Ask::Key(Ranked::at(1, 101)),
+        walk(Bound::Excluded(95), Order::Backward, 6, 6),
+        walk(Bound::Unbounded, Order::Backward, 10, 10),
+    ];
+    // The last key of the walk back is the first that is known: the walk need not go on.
+    let within = &asks[..4];
+    let seen = rig.run(&mut store, &mut state, within, &[]).unwrap();
+    let weights: Vec<usize> = seen.iter().map(Vec::len).collect();
+    assert_eq!(weights, [1, 1, 1, 0]);
+    assert!(store.steps.is_empty());
+    let seen = rig.run(&mut store, &mut state, &asks[5..], &[]).unwrap();
+    assert_eq!(seen[0].len(), 10);
+    assert!(store.steps.is_empty());
+
+    // Five of six are known: what is before them is asked for, and joins them.
+    let seen = rig.run(&mut store, &mut state, &asks[4..5], &[]).unwrap();
+    assert_eq!((seen[0][0].0.1, seen[0][5].0.1), (94, 89));
+    assert_eq!(store.steps, [[FetchKeys::Ranges(1)]]);
+    let all = [walk(Bound::Included(84), Order::Forward, 200, 1)];
+    rig.run(&mut store, &mut state, &all, &[]).unwrap();
+    assert!(store.steps.is_empty());
+}
+
+#[test]
 fn a_driver_that_leaves_a_range_open_is_told() {
     for style in [Style::Unfinished, Style::Dropped] {
         let (mut rig, mut store, mut state) = hundred(style);

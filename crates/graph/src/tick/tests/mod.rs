@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use deltaview_schema::{Index, IndexKey};
+use deltaview_schema::{Index, IndexKey, Indexable, Shape};
 use deltaview_zset::{Weight, ZSet};
 use proptest::prelude::*;
 
@@ -40,7 +40,7 @@ impl<O: IndexKey> Rig<O> {
         });
         let (graph, (input, told)) = Graph::build("g", |g| {
             let items = g.input::<Item>("items");
-            (items.handle(), probe(items, index))
+            (items.handle(), probe(items, index, false))
         })
         .unwrap();
         Self {
@@ -268,6 +268,28 @@ proptest! {
     }
 }
 
+/// A row that serde refuses to write.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+struct Unwritable;
+
+impl serde::Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("it is not to be written"))
+    }
+}
+
+impl Indexable for Unwritable {
+    type Key = ();
+
+    fn default_index() -> Index<Self, ()> {
+        Index::unkeyed()
+    }
+
+    fn shape() -> Shape {
+        Shape::of::<u8>()
+    }
+}
+
 fn numbered(number: i8) -> Item {
     (
         1,
@@ -422,6 +444,34 @@ fn what_is_within_a_range_that_was_walked_is_known() {
     assert_eq!(store.steps, [[FetchKeys::Ranges(1)]]);
     let all = [walk(Bound::Included(84), Order::Forward, 200, 1)];
     rig.run(&mut store, &mut state, &all, &[]).unwrap();
+    assert!(store.steps.is_empty());
+}
+
+#[test]
+fn a_row_of_a_table_with_one_row_a_key_is_asked_for_by_its_key() {
+    let index = Index::new("ranked", |item: &Item| Ranked::at(item.0, item.1));
+    let (graph, told) =
+        Graph::build("g", |g| probe(g.input::<Item>("items"), index, true)).unwrap();
+    told.lock().unwrap().asks = vec![Ask::Row(numbered(3)), Ask::Row(numbered(4))];
+    let mut store = Bytes::new(Style::RowByRow);
+    let mut state = WorkingSet::partial(&graph);
+    store.run(&graph, &mut state, &graph.change()).unwrap();
+    assert_eq!(store.steps, [[FetchKeys::Some(2)]]);
+    let seen = &told.lock().unwrap().seen;
+    assert_eq!(*seen, [[(numbered(3), 0)], [(numbered(4), 0)]]);
+}
+
+#[test]
+fn a_row_that_cannot_be_encoded_is_told_before_it_is_asked_for() {
+    let index = Index::new("ranked", |_: &Unwritable| Ranked::at(1_i8, ()));
+    let (graph, told) =
+        Graph::build("g", |g| probe(g.input::<Unwritable>("items"), index, false)).unwrap();
+    told.lock().unwrap().asks = vec![Ask::Row(Unwritable)];
+    let mut store = Bytes::new(Style::RowByRow);
+    let mut state = WorkingSet::partial(&graph);
+    let error = store.run(&graph, &mut state, &graph.change()).unwrap_err();
+    assert!(matches!(error.kind(), TickErrorKind::Encode(_)), "{error}");
+    assert_eq!(error.vertex(), "items_probe");
     assert!(store.steps.is_empty());
 }
 

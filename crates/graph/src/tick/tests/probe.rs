@@ -113,13 +113,14 @@ impl<G: IndexKey, O: IndexKey, T: Row> Operator for Probe<G, O, T> {
 pub(super) fn probe<G: IndexKey, O: IndexKey, T: Row>(
     stream: Stream<'_, T>,
     index: Index<T, Ranked<G, O>>,
+    unique: bool,
 ) -> Shared<G, O, T> {
     let told = Arc::new(Mutex::new(Told {
         asks: Vec::new(),
         seen: Vec::new(),
         reads: 0,
     }));
-    let table = stream.builder.table_for(index.clone(), "ranked", false);
+    let table = stream.builder.table_for(index.clone(), "ranked", unique);
     let work = Work::operator(Probe {
         index,
         table,

@@ -75,8 +75,26 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.recursive_within(MOST_STEPS, body)
     }
 
-    /// As [`Self::recursive`], with a bound on the number of steps: an iteration that has no fixed point within it fails
-    /// with [`TickErrorKind::TooManySteps`], and changes nothing.
+    /// As [`Self::recursive`], with a bound on the number of steps: an iteration that has no fixed point within it
+    /// fails with [`TickErrorKind::TooManySteps`], and changes nothing.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// // Counts on for ever, but where a number ends the counting.
+    /// let (graph, (starts, ends, counted)) = Graph::build("counting", |g| {
+    ///     let (starts, ends) = (g.input::<u64>("starts"), g.input::<u64>("ends"));
+    ///     let by_value = || Index::new("value", |n: &u64| *n);
+    ///     let counted = starts.recursive_within(20, |counted| {
+    ///         counted.anti_join(ends, by_value(), by_value()).map(|n| n + 1)
+    ///     });
+    ///     (starts.handle(), ends.handle(), counted.view("counted"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(ends, [9]).insert(starts, [5]).commit()?;
+    /// assert_eq!(store.view(counted).iter()?.count(), 5); // from 5 to 9
+    /// assert!(store.change().insert(starts, [10]).commit().is_err());
+    /// assert_eq!(store.view(counted).iter()?.count(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn recursive_within(self, steps: u32, body: impl FnOnce(Self) -> Self) -> Self {
         let at = Location::caller();
@@ -140,8 +158,9 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// The pairs of places that are joined by a path of one edge or more; the closure says what an edge joins. SQL: the
     /// classic `WITH RECURSIVE`. A set: each pair once, however many paths there are.
     ///
-    /// State: the edges by their start, and the closure three times. Cost: that of [`Self::recursive`], for the pairs
-    /// whose shortest path changes its length.
+    /// State: the edges by row and by their start; the paths by their end, with the step at which they were found, and by
+    /// row, with each step at which they were found again. Cost: that of [`Self::recursive`], for the pairs that are found
+    /// at other steps than before. Error: a path of more than 10,000 edges; write it with [`Self::recursive_within`] then.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (edges, paths)) = Graph::build("roads", |g| {

@@ -3,7 +3,7 @@
 //!
 //! A stream of `T` inside groups by `G` is in truth a stream of `Keyed<G, T>`, and a key `K` of it is `(G, K)`: the
 //! query is flattened, and costs what the same query over rows with one more key column costs. This is the lifting of
-//! a query to nested Z-sets (DBSP §8, nested relations).
+//! a query to nested Z-sets (DBSP §7.3, grouping).
 
 use std::marker::PhantomData;
 

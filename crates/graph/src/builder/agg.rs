@@ -71,11 +71,6 @@ impl<'g> Inputs<'g> {
         self.vertices[0]
     }
 
-    /// Whether the stream is outside of every recursion; inside of one, groups are evaluated from their rows.
-    pub(crate) fn is_outside(&self) -> bool {
-        self.builder.region_of(&[self.stream()]).is_none()
-    }
-
     /// The rows arranged by group and order, as another input.
     fn in_order<T: Row, K: IndexKey + Row, O: IndexKey, S: Scope>(
         &mut self,
@@ -83,13 +78,15 @@ impl<'g> Inputs<'g> {
         order: Index<T, O>,
     ) -> ordered::InOrder<S::Row<T>, O> {
         let (group, order) = (S::group_index(group.clone()), S::on_rows(order));
-        let source = self.is_outside().then(|| {
+        let outside = |group| {
             let (vertex, table) =
                 self.builder
                     .arrange_in_order(self.stream(), group, order.clone(), self.at);
             self.tables.push(table);
-            (self.position(vertex), table)
-        });
+            Some((self.position(vertex), table))
+        };
+        // Inside of a recursion groups are evaluated from their rows.
+        let source = S::choose(group, outside, |_| None);
         ordered::InOrder { source, order }
     }
 
@@ -349,11 +346,13 @@ impl<T: Row, V: IndexKey + Row> Aggregator<T> for CountDistinct<T, V> {
     ) -> Parts<S::Group<K>, S::Row<T>, Weight, (), Weight> {
         let group = S::group_index(group.clone());
         let index = group.and(S::on_rows(self.index));
-        let input = inputs.is_outside().then(|| {
-            let stream = inputs.stream();
-            let (vertex, _) = inputs.builder.count_keys(stream, &index, inputs.at);
-            inputs.position(vertex)
-        });
+        let outside = |inputs: &mut Inputs<'_>| {
+            let (vertex, _) = inputs
+                .builder
+                .count_keys(inputs.stream(), &index, inputs.at);
+            Some(inputs.position(vertex))
+        };
+        let input = S::choose(inputs, outside, |_| None);
         let linear = KeysOf { input, index };
         Parts {
             linear: Arc::new(linear),

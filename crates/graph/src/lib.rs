@@ -38,7 +38,8 @@ mod state;
 pub mod tick;
 
 pub use builder::{
-    Builder, Grouped, In, KeyedTableStream, Root, Scope, Stream, Window, WindowFunction, agg, over,
+    Builder, Grouped, In, KeyedTableStream, Looped, Root, Scope, Stream, Window, WindowFunction,
+    agg, over,
 };
 pub use change::{Change, Edit};
 pub use error::{BuildError, HandleError, Problem, ProblemKind, TickError, TickErrorKind};

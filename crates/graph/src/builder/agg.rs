@@ -71,11 +71,6 @@ impl<'g> Inputs<'g> {
         self.vertices[0]
     }
 
-    /// Whether the stream is outside of every recursion; inside of one, groups are evaluated from their rows.
-    pub(crate) fn is_outside(&self) -> bool {
-        self.builder.region_of(&[self.stream()]).is_none()
-    }
-
     /// The rows arranged by group and order, as another input.
     fn in_order<T: Row, K: IndexKey + Row, O: IndexKey, S: Scope>(
         &mut self,
@@ -83,13 +78,15 @@ impl<'g> Inputs<'g> {
         order: Index<T, O>,
     ) -> ordered::InOrder<S::Row<T>, O> {
         let (group, order) = (S::group_index(group.clone()), S::on_rows(order));
-        let source = self.is_outside().then(|| {
+        let outside = |group| {
             let (vertex, table) =
                 self.builder
                     .arrange_in_order(self.stream(), group, order.clone(), self.at);
             self.tables.push(table);
-            (self.position(vertex), table)
-        });
+            Some((self.position(vertex), table))
+        };
+        // Inside of a recursion groups are evaluated from their rows.
+        let source = S::choose(group, outside, |_| None);
         ordered::InOrder { source, order }
     }
 
@@ -315,7 +312,7 @@ where
     fn scale(&self, _: &R, _: Weight) -> Option<Weight> {
         Some(0)
     }
-    fn from_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, Weight)> {
+    fn other_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, Weight)> {
         let input = self.input;
         let counted = input.and_then(|input| inputs.get::<Delta<Keyed<K2, Weight>>>(input));
         // A key that stays loses one count and gets another, which adds up to nothing.
@@ -349,11 +346,13 @@ impl<T: Row, V: IndexKey + Row> Aggregator<T> for CountDistinct<T, V> {
     ) -> Parts<S::Group<K>, S::Row<T>, Weight, (), Weight> {
         let group = S::group_index(group.clone());
         let index = group.and(S::on_rows(self.index));
-        let input = inputs.is_outside().then(|| {
-            let stream = inputs.stream();
-            let (vertex, _) = inputs.builder.count_keys(stream, &index, inputs.at);
-            inputs.position(vertex)
-        });
+        let outside = |inputs: &mut Inputs<'_>| {
+            let (vertex, _) = inputs
+                .builder
+                .count_keys(inputs.stream(), &index, inputs.at);
+            Some(inputs.position(vertex))
+        };
+        let input = S::choose(inputs, outside, |_| None);
         let linear = KeysOf { input, index };
         Parts {
             linear: Arc::new(linear),
@@ -558,9 +557,9 @@ macro_rules! tuples {
             fn scale(&self, row: &R, weight: Weight) -> Option<($($name,)+)> {
                 Some(($(self.$position.scale(row, weight)?,)+))
             }
-            fn from_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, ($($name,)+))> {
+            fn other_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, ($($name,)+))> {
                 let mut all = Vec::new();
-                $(for (group, adds) in self.$position.from_inputs(inputs) {
+                $(for (group, adds) in self.$position.other_inputs(inputs) {
                     let mut sum = self.zero();
                     sum.$position = adds;
                     all.push((group, sum));

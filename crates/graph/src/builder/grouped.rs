@@ -11,7 +11,7 @@ use deltaview_zset::{AbelianGroup, Keyed, Weight, ZSet};
 use super::agg::{self, Aggregator, Divide};
 use super::scope::{Root, Scope};
 use super::{Naming, Stream, Work};
-use crate::operators::{Aggregate, GroupState};
+use crate::operators::{Aggregate, GroupState, Parts};
 
 /// A stream grouped by an index: made by [`Stream::group_by`].
 ///
@@ -43,6 +43,15 @@ impl<T, K, S> std::fmt::Debug for Grouped<'_, T, K, S> {
             .finish()
     }
 }
+
+/// An aggregate function, prepared for groups of a scope.
+type Prepared<S, T, K, A> = Parts<
+    <S as Scope>::Group<K>,
+    <S as Scope>::Row<T>,
+    <A as Aggregator<T>>::State,
+    <A as Aggregator<T>>::Members,
+    <A as Aggregator<T>>::Output,
+>;
 
 impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     /// The number of rows of each group, copies counted. SQL: `count(*)`. State: one row a group. Cost: that row is
@@ -303,22 +312,42 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
 
     /// One row a group, made of the group's key and what the aggregator puts out.
     #[track_caller]
-    pub(crate) fn aggregate_into<A: Aggregator<T>, U: Row>(
+    pub(crate) fn aggregate_into<A, U, M>(
         self,
         kind: &str,
         aggregator: A,
-        make: impl Fn(&S::Group<K>, A::Output) -> S::Row<U> + Send + Sync + 'static,
-    ) -> Stream<'g, U, S> {
+        make: M,
+    ) -> Stream<'g, U, S>
+    where
+        A: Aggregator<T>,
+        U: Row,
+        M: Fn(&S::Group<K>, A::Output) -> S::Row<U> + Send + Sync + 'static,
+    {
         let at = Location::caller();
         let builder = self.stream.builder;
         builder.check_name(self.index.name(), at);
-        let naming = Naming::Derived {
-            suffix: format!("{kind}_by_{}", self.index.name()),
+        let suffix = format!("{kind}_by_{}", self.index.name());
+        let naming = || Naming::Derived {
+            suffix: suffix.clone(),
         };
         let index = S::group_index(self.index.clone());
         let mut inputs = agg::Inputs::new(builder, self.stream.id, at);
         let parts = aggregator.prepare::<K, S>(&self.index, &mut inputs);
-        if builder.region_of(&[self.stream.id]).is_some() {
+        let stream = self.stream.id;
+        let outside = |(parts, make)| {
+            let state_index = GroupState::<S::Group<K>, A::State>::default_index();
+            let table = builder.table_for(state_index, "groups", true);
+            let aggregate = Aggregate {
+                index: index.clone(),
+                parts,
+                make: Arc::new(make),
+                table,
+            };
+            let work = Work::operator(aggregate).writing(table);
+            let work = inputs.tables.iter().copied().fold(work, Work::reading);
+            builder.draft::<S::Row<U>>(naming(), kind, &inputs.vertices, work, at)
+        };
+        let inside = |(parts, make): (Prepared<S, T, K, A>, M)| {
             let evaluate =
                 move |group: &S::Group<K>, rows: &[(S::Row<T>, Weight)], _: &[((), Weight)]| {
                     let value = parts.evaluate(group, rows)?;
@@ -327,23 +356,9 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
                         .into_iter()
                         .collect())
                 };
-            let left = (self.stream.id, &index);
-            let id = builder.by_key((naming, kind), left, None, evaluate, at);
-            return self.stream.at(id);
-        }
-        let state_index = GroupState::<S::Group<K>, A::State>::default_index();
-        let table = builder.table_for(state_index, "groups", true);
-        let aggregate = Aggregate {
-            index,
-            parts,
-            make: Arc::new(make),
-            table,
+            builder.by_key((naming(), kind), (stream, &index), None, evaluate, at)
         };
-        let mut work = Work::operator(aggregate).writing(table);
-        for table in &inputs.tables {
-            work = work.reading(*table);
-        }
-        let id = builder.draft::<S::Row<U>>(naming, kind, &inputs.vertices, work, at);
+        let id = S::choose((parts, make), outside, inside);
         self.stream.at(id)
     }
 }

@@ -9,7 +9,7 @@ use deltaview_zset::{Keyed, Pair, Weight, WeightOverflow};
 use super::scope::Scope;
 use super::{Naming, Stream, Work};
 use crate::operators::nested::NestedJoin;
-use crate::operators::{Join, Present};
+use crate::operators::{Join, JoinMap, Present};
 
 impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// The pairs of rows whose keys are equal; `None` equals `None`. SQL: `JOIN … ON`. Weights are multiplied.
@@ -83,23 +83,27 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         let map = move |key: &S::Key<K>, left: &S::Row<T>, right: &S::Row<R>| {
             S::like::<T, U>(left, map(S::key(key), S::row(left), S::row(right)))
         };
-        let map = Arc::new(map);
-        let (work, inputs) = if self.builder.region_of(&[self.id, right.id]).is_some() {
-            let (left_vertex, left) = self.builder.side(self.id, &left_index, at);
-            let (right_vertex, right) = self.builder.side(right.id, &right_index, at);
-            let tables = [left.table, right.table];
-            let work = Work::nested(NestedJoin { left, right, map });
-            let work = tables.into_iter().fold(work, Work::reading);
-            (work, [left_vertex, right_vertex])
-        } else {
-            let (left_vertex, left) = self.builder.arrange(self.id, &left_index, at);
-            let (right_vertex, right) = self.builder.arrange(right.id, &right_index, at);
+        let (map, builder) = (Arc::new(map), self.builder);
+        let outside = |map| {
+            let (left_vertex, left) = builder.arrange(self.id, &left_index, at);
+            let (right_vertex, right) = builder.arrange(right.id, &right_index, at);
             let work = Work::operator(Join { left, right, map });
             (
                 work.reading(left).reading(right),
                 [left_vertex, right_vertex],
             )
         };
+        let inside = |map| {
+            let (left_vertex, left) = builder.side(self.id, &left_index, at);
+            let (right_vertex, right) = builder.side(right.id, &right_index, at);
+            let tables = [left.table, right.table];
+            let work = Work::nested(NestedJoin { left, right, map });
+            let work = tables.into_iter().fold(work, Work::reading);
+            (work, [left_vertex, right_vertex])
+        };
+        let (work, inputs) = S::choose::<Arc<JoinMap<S::Key<K>, S::Row<T>, S::Row<R>, S::Row<U>>>, _>(
+            map, outside, inside,
+        );
         let naming = Naming::Between { word: "join" };
         let id = self
             .builder
@@ -325,8 +329,8 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         };
         let (left_index, right_index) = (S::group_index(left_index), S::group_index(right_index));
         let word = if keep { "semi_join" } else { "anti_join" };
-        let naming = Naming::Between { word };
-        if self.builder.region_of(&[self.id, right.id]).is_some() {
+        let builder = self.builder;
+        let inside = |naming| {
             let (left, right) = ((self.id, &left_index), Some((right.id, &right_index)));
             let evaluate = move |_: &S::Group<K>,
                                  left: &[(S::Row<T>, Weight)],
@@ -341,20 +345,16 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
                     Vec::new()
                 })
             };
-            let id = self
-                .builder
-                .by_key((naming, word), left, right, evaluate, at);
-            return self.at(id);
-        }
-        let (left_vertex, left) = self.builder.arrange(self.id, &left_index, at);
-        let (keys, counts) = right.builder.count_keys(right.id, &right_index, at);
-        let present = Present::<S::Group<K>, S::Row<T>>::new(left, counts, keep);
-        let work = Work::operator(present).reading(left).reading(counts);
-        let inputs = [left_vertex, keys];
-        let id = self
-            .builder
-            .draft::<S::Row<T>>(naming, word, &inputs, work, at);
-        self.at(id)
+            builder.by_key((naming, word), left, right, evaluate, at)
+        };
+        let outside = |naming| {
+            let (left_vertex, left) = builder.arrange(self.id, &left_index, at);
+            let (keys, counts) = builder.count_keys(right.id, &right_index, at);
+            let present = Present::<S::Group<K>, S::Row<T>>::new(left, counts, keep);
+            let work = Work::operator(present).reading(left).reading(counts);
+            builder.draft::<S::Row<T>>(naming, word, &[left_vertex, keys], work, at)
+        };
+        self.at(S::choose(Naming::Between { word }, outside, inside))
     }
 }
 

@@ -26,7 +26,7 @@ use deltaview_zset::{Keyed, Weight};
 
 pub(crate) use draft::{Draft, Naming, TableDraft, Work};
 pub use grouped::Grouped;
-pub use scope::{In, Root, Scope};
+pub use scope::{In, Looped, Root, Scope};
 pub use stream::{KeyedTableStream, Stream};
 pub use window::{Window, WindowFunction, over};
 
@@ -320,7 +320,15 @@ impl Builder {
         at: &'static Location<'static>,
     ) -> VertexId {
         self.check_region(inputs, at);
-        self.draft_in::<T>(self.region_of(inputs), naming, kind, inputs, work, at)
+        let mut region = self.region_of(inputs);
+        if region.is_none() && matches!(work, Work::Nested { .. }) {
+            region = self.running_region();
+            if region.is_none() {
+                let message = "this uses `enter` outside of the closure of a `recursive`";
+                self.problem(ProblemKind::InsideRecursion, at, message.to_string());
+            }
+        }
+        self.draft_in::<T>(region, naming, kind, inputs, work, at)
     }
 
     /// A draft inside of a recursion, or outside.

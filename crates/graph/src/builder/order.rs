@@ -255,15 +255,16 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
             suffix: format!("{kind}_by_{}", order.name()),
         };
         let (group, order) = (S::group_index(self.index), S::on_rows(order));
-        let id = if builder.region_of(&[self.stream.id]).is_some() {
+        let stream = self.stream.id;
+        let inside = |(naming, group, order): (Naming, Index<_, _>, Index<_, O>)| {
             let evaluate =
                 move |_: &S::Group<K>, rows: &[(S::Row<T>, Weight)], _: &[((), Weight)]| {
                     Ok(first_of_rows(&order, taken, rows))
                 };
-            let left = (self.stream.id, &group);
-            builder.by_key((naming, kind), left, None, evaluate, at)
-        } else {
-            let (vertex, table) = builder.arrange_in_order(self.stream.id, group, order, at);
+            builder.by_key((naming, kind), (stream, &group), None, evaluate, at)
+        };
+        let outside = |(naming, group, order)| {
+            let (vertex, table) = builder.arrange_in_order(stream, group, order, at);
             let first = First::<S::Group<K>, S::Row<T>, O> {
                 table,
                 taken,
@@ -272,6 +273,7 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
             let work = Work::operator(first).reading(table);
             builder.draft::<S::Row<T>>(naming, kind, &[vertex], work, at)
         };
+        let id = S::choose((naming, group, order), outside, inside);
         self.stream.at(id)
     }
 }

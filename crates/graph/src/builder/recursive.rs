@@ -8,8 +8,8 @@ use std::sync::Arc;
 use deltaview_schema::{Index, IndexKey, Row};
 use deltaview_zset::Weight;
 
-use super::scope::Scope;
-use super::{Builder, Naming, Stream, Work};
+use super::scope::{Looped, Root, Scope};
+use super::{Builder, KeyedTableStream, Naming, Stream, Work};
 use crate::delta::Delta;
 use crate::error::{ProblemKind, TickErrorKind};
 use crate::operators::nested::{ByKey, InnerVertex, NestedArrange, Recursion, Side, Stepped};
@@ -71,7 +71,10 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn recursive(self, body: impl FnOnce(Self) -> Self) -> Self {
+    pub fn recursive(
+        self,
+        body: impl FnOnce(Stream<'g, T, Looped<S>>) -> Stream<'g, T, Looped<S>>,
+    ) -> Self {
         self.recursive_within(MOST_STEPS, body)
     }
 
@@ -96,7 +99,11 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn recursive_within(self, steps: u32, body: impl FnOnce(Self) -> Self) -> Self {
+    pub fn recursive_within(
+        self,
+        steps: u32,
+        body: impl FnOnce(Stream<'g, T, Looped<S>>) -> Stream<'g, T, Looped<S>>,
+    ) -> Self {
         let at = Location::caller();
         let builder = self.builder;
         if builder.region_of(&[self.id]).is_some() {
@@ -118,18 +125,14 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
             Work::Feedback,
             at,
         );
-        let made = body(self.at(feedback));
-        let sum = match self.ours(made, at) {
-            // What is not made of the set itself is the same at each step.
-            Some(made) if builder.region_of(&[made.id]) != Some(region) => {
-                builder.close_region(region);
-                return self.plus(made).distinct();
-            }
-            Some(made) => self.plus(made),
-            None => self,
-        };
-        let next = sum.distinct();
+        let seed = self.enter();
+        let made = body(seed.at(feedback));
+        let next = seed.ours(made, at).map(|made| seed.plus(made).distinct());
         builder.close_region(region);
+        // What is not made of the set itself is the same at each step.
+        let Some(next) = next.filter(|next| builder.region_of(&[next.id]) == Some(region)) else {
+            return self;
+        };
         let inputs = builder.outside_inputs(region, next.id);
         let build: Box<BuildRecursion> = Box::new(move |vertices, outside| {
             Box::new(Recursion::<S::Row<T>> {
@@ -153,6 +156,16 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
             at,
         );
         self.at(id)
+    }
+
+    /// This stream as one inside of a recursion, where it is the same at each step. Arguments of operators are taken in
+    /// by themselves: this is for a stream from outside that is the first of an operator's inputs.
+    pub fn enter(self) -> Stream<'g, T, Looped<S>> {
+        Stream {
+            builder: self.builder,
+            id: self.id,
+            row: PhantomData,
+        }
     }
 
     /// The pairs of places that are joined by a path of one edge or more; the closure says what an edge joins. SQL: the
@@ -191,6 +204,18 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     }
 }
 
+impl<'g, T: Row, S: Scope> From<Stream<'g, T, S>> for Stream<'g, T, Looped<S>> {
+    fn from(stream: Stream<'g, T, S>) -> Self {
+        stream.enter()
+    }
+}
+
+impl<'g, T: Row, K> From<KeyedTableStream<'g, T, K>> for Stream<'g, T, Looped<Root>> {
+    fn from(table: KeyedTableStream<'g, T, K>) -> Self {
+        table.stream.enter()
+    }
+}
+
 impl Builder {
     /// The recursion that vertices are inside of, if any is.
     pub(crate) fn region_of(&self, vertices: &[VertexId]) -> Option<RegionId> {
@@ -202,6 +227,15 @@ impl Builder {
         let mut regions = self.regions.borrow_mut();
         regions.push(Region { is_open: true });
         RegionId(regions.len() - 1)
+    }
+
+    /// The recursion whose closure is running.
+    pub(crate) fn running_region(&self) -> Option<RegionId> {
+        let regions = self.regions.borrow();
+        regions
+            .iter()
+            .rposition(|region| region.is_open)
+            .map(RegionId)
     }
 
     fn close_region(&self, region: RegionId) {

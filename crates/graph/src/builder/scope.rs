@@ -1,4 +1,4 @@
-//! Where a stream lives: at the top of a graph, or inside the groups of a `per_group`. A scope says what a row, a key
+//! Where a stream lives: at the top of a graph, inside the groups of a `per_group`, inside of a recursion. A scope says what a row, a key
 //! and a closure over rows become there, so that every operator is written once, for rows of any scope.
 //!
 //! A stream of `T` inside groups by `G` is in truth a stream of `Keyed<G, T>`, and a key `K` of it is `(G, K)`: the
@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use deltaview_schema::{Index, IndexKey, Row};
 use deltaview_zset::Keyed;
 
-/// The scope of a stream: [`Root`], or [`In`] a group. Sealed.
+/// The scope of a stream: [`Root`], [`In`] a group, or [`Looped`] inside of a recursion. Sealed.
 pub trait Scope: sealed::Sealed + 'static {
     /// What a row is in truth.
     type Row<T: Row>: Row;
@@ -38,6 +38,10 @@ pub trait Scope: sealed::Sealed + 'static {
     /// An index of the rows as they seem, by the key that it seems to have.
     #[doc(hidden)]
     fn on_rows<T: Row, K: IndexKey>(index: Index<T, K>) -> Index<Self::Row<T>, K>;
+
+    /// Runs the one closure outside of recursions, the other inside of them. Only that one is compiled.
+    #[doc(hidden)]
+    fn choose<A, R>(given: A, outside: impl FnOnce(A) -> R, inside: impl FnOnce(A) -> R) -> R;
 
     /// Another row in the place of one.
     #[doc(hidden)]
@@ -81,6 +85,9 @@ impl Scope for Root {
     }
     fn on_rows<T: Row, K: IndexKey>(index: Index<T, K>) -> Index<T, K> {
         index
+    }
+    fn choose<A, R>(given: A, outside: impl FnOnce(A) -> R, _: impl FnOnce(A) -> R) -> R {
+        outside(given)
     }
     fn like<T: Row, U: Row>(_: &T, value: U) -> U {
         value
@@ -126,5 +133,49 @@ impl<G: IndexKey + Row, P: Scope> Scope for In<G, P> {
     }
     fn on_rows<T: Row, K: IndexKey>(index: Index<T, K>) -> Index<Self::Row<T>, K> {
         P::on_rows(index.inside::<G>())
+    }
+    fn choose<A, R>(given: A, outside: impl FnOnce(A) -> R, inside: impl FnOnce(A) -> R) -> R {
+        P::choose(given, outside, inside)
+    }
+}
+
+/// Inside of a recursion over streams of scope `P`: rows and keys are what they are there.
+pub struct Looped<P>(PhantomData<fn() -> P>);
+
+impl<P> sealed::Sealed for Looped<P> {}
+
+impl<P: Scope> Scope for Looped<P> {
+    type Row<T: Row> = P::Row<T>;
+    type Key<K: IndexKey> = P::Key<K>;
+    type Group<K: IndexKey + Row> = P::Group<K>;
+
+    fn row<T: Row>(row: &Self::Row<T>) -> &T {
+        P::row(row)
+    }
+    fn key<K: IndexKey>(key: &Self::Key<K>) -> &K {
+        P::key(key)
+    }
+    fn map<T: Row, U: Row>(row: Self::Row<T>, map: impl FnOnce(T) -> U) -> Self::Row<U> {
+        P::map(row, map)
+    }
+    fn keyed<K: IndexKey + Row, V: Row>(
+        group: &Self::Group<K>,
+        value: V,
+    ) -> Self::Row<Keyed<K, V>> {
+        P::keyed(group, value)
+    }
+    fn index<T: Row, K: IndexKey>(index: Index<T, K>) -> Index<Self::Row<T>, Self::Key<K>> {
+        P::index(index)
+    }
+    fn group_index<T: Row, K: IndexKey + Row>(
+        index: Index<T, K>,
+    ) -> Index<Self::Row<T>, Self::Group<K>> {
+        P::group_index(index)
+    }
+    fn on_rows<T: Row, K: IndexKey>(index: Index<T, K>) -> Index<Self::Row<T>, K> {
+        P::on_rows(index)
+    }
+    fn choose<A, R>(given: A, _: impl FnOnce(A) -> R, inside: impl FnOnce(A) -> R) -> R {
+        inside(given)
     }
 }

@@ -9,7 +9,6 @@ use deltaview_zset::Weight;
 use super::scope::Scope;
 use super::{Naming, Stream, Work};
 use crate::operators::{RowByRow, Weigh};
-use crate::plan::VertexId;
 use crate::state::Whole;
 
 /// The copies of a row that are there.
@@ -186,11 +185,8 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
                 suffix: word.to_string(),
             }
         };
-        let ids: Vec<VertexId> = [Some(self.id), other.map(|other| other.id)]
-            .into_iter()
-            .flatten()
-            .collect();
-        if self.builder.region_of(&ids).is_some() {
+        let builder = self.builder;
+        let inside = |naming| {
             let by_row = Whole::<S::Row<T>>::index();
             let evaluate = move |row: &Whole<S::Row<T>>,
                                  left: &[(S::Row<T>, Weight)],
@@ -201,33 +197,29 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
                 Ok(there.into_iter().collect())
             };
             let right = other.map(|other| (other.id, &by_row));
-            let left = (self.id, &by_row);
-            let id = self
-                .builder
-                .by_key((naming, word), left, right, evaluate, at);
-            return self.at(id);
-        }
-        let index = Index::<S::Row<T>, ()>::unkeyed();
-        let (vertex, left) = self.builder.arrange(self.id, &index, at);
-        let (mut inputs, mut right) = (vec![vertex], None);
-        if let Some(other) = other {
-            let (vertex, table) = self.builder.arrange(other.id, &index, at);
-            inputs.push(vertex);
-            right = Some(table);
-        }
-        let mut work = Work::operator(RowByRow::<S::Row<T>> {
-            left,
-            right,
-            weigh,
-            row: PhantomData,
-        })
-        .reading(left);
-        if let Some(right) = right {
-            work = work.reading(right);
-        }
-        let id = self
-            .builder
-            .draft::<S::Row<T>>(naming, word, &inputs, work, at);
-        self.at(id)
+            builder.by_key((naming, word), (self.id, &by_row), right, evaluate, at)
+        };
+        let outside = |naming| {
+            let index = Index::<S::Row<T>, ()>::unkeyed();
+            let (vertex, left) = builder.arrange(self.id, &index, at);
+            let (mut inputs, mut right) = (vec![vertex], None);
+            if let Some(other) = other {
+                let (vertex, table) = builder.arrange(other.id, &index, at);
+                inputs.push(vertex);
+                right = Some(table);
+            }
+            let mut work = Work::operator(RowByRow::<S::Row<T>> {
+                left,
+                right,
+                weigh,
+                row: PhantomData,
+            })
+            .reading(left);
+            if let Some(right) = right {
+                work = work.reading(right);
+            }
+            builder.draft::<S::Row<T>>(naming, word, &inputs, work, at)
+        };
+        self.at(S::choose(naming, outside, inside))
     }
 }

@@ -12,7 +12,7 @@ use super::{Grouped, Naming, Stream, Work};
 use crate::operators::ordered::{
     PrefixRow, Reach, Window as Operator, WindowPlace, Windowed, in_order, window_of_rows,
 };
-use crate::state::ranked::{Place, Ranked};
+use crate::state::ranked::Ranked;
 
 /// The rows of each group in an order, to be numbered or compared with their neighbours: made by [`Grouped::window`]
 /// and [`Stream::window`]. SQL: `OVER (PARTITION BY … ORDER BY …)`.
@@ -492,40 +492,44 @@ impl<'g, T: Row, K: IndexKey + Row, O: IndexKey + Row, S: Scope> Window<'g, T, K
         let make =
             |row: &S::Row<T>, value: F::Output| S::map(row.clone(), |row: T| Pair::new(row, value));
         let (group, order) = (S::group_index(self.grouped.index), S::on_rows(self.order));
-        if builder.region_of(&[stream.id]).is_some() {
+        let inside = |(naming, functions): (Naming, Scoped<F, T, S>)| {
+            let order = order.clone();
             let evaluate =
                 move |key: &S::Group<K>, rows: &[(S::Row<T>, Weight)], _: &[((), Weight)]| {
                     window_of_rows(&functions, &make, &order, key, rows)
                 };
-            let left = (stream.id, &group);
-            let id = builder.by_key((naming, kind), left, None, evaluate, at);
-            return stream.at(id);
-        }
-        let index = in_order(group, order);
-        let (vertex, rows) = builder.arrange(stream.id, &index, at);
-        type Stored<G, O, A> = PrefixRow<G, O, A>;
-        let by_place = Index::declared(
-            index.name(),
-            ["group", "place"],
-            |row: &Stored<S::Group<K>, O, F::Sum>| {
-                let (group, order) = row.key.clone();
-                Ranked {
-                    group,
-                    place: Place::At(order),
-                }
-            },
-        );
-        let prefixes = builder.table_for(by_place, "places", true);
-        let window =
-            Operator::<S::Group<K>, S::Row<T>, O, F::Sum, F::Output, S::Row<Pair<T, F::Output>>> {
+            builder.by_key((naming, kind), (stream.id, &group), None, evaluate, at)
+        };
+        let outside = |(naming, functions): (Naming, Scoped<F, T, S>)| {
+            let index = in_order(group.clone(), order.clone());
+            let (vertex, rows) = builder.arrange(stream.id, &index, at);
+            let by_place = Index::declared(
+                index.name(),
+                ["group", "place"],
+                |row: &PrefixRow<S::Group<K>, O, F::Sum>| {
+                    let (group, order) = row.key.clone();
+                    Ranked::at(group, order)
+                },
+            );
+            let prefixes = builder.table_for(by_place, "places", true);
+            let window = Operator::<
+                S::Group<K>,
+                S::Row<T>,
+                O,
+                F::Sum,
+                F::Output,
+                S::Row<Pair<T, F::Output>>,
+            > {
                 rows,
                 prefixes,
                 functions: Arc::new(functions),
                 make: Arc::new(make),
                 types: PhantomData,
             };
-        let work = Work::operator(window).reading(rows).writing(prefixes);
-        let id = builder.draft::<S::Row<Pair<T, F::Output>>>(naming, kind, &[vertex], work, at);
+            let work = Work::operator(window).reading(rows).writing(prefixes);
+            builder.draft::<S::Row<Pair<T, F::Output>>>(naming, kind, &[vertex], work, at)
+        };
+        let id = S::choose((naming, functions), outside, inside);
         stream.at(id)
     }
 }

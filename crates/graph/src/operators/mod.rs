@@ -27,7 +27,7 @@ use deltaview_schema::{IndexKey, Row};
 pub use aggregate::Parts;
 pub(crate) use aggregate::{Aggregate, GroupState, Linear, Members};
 pub(crate) use arrange::Arrange;
-pub(crate) use join::Join;
+pub(crate) use join::{Join, JoinMap};
 pub(crate) use keyed_table::KeyedTable;
 pub(crate) use linear::{Input, Plus};
 pub(crate) use output::{Output, OutputDelta};

@@ -28,8 +28,11 @@ pub(crate) struct Arrangement<K, T> {
     all_resident: bool,
     /// The stretches of the index that are resident.
     stretches: Intervals<K>,
-    /// The weights, also those of zero, of single rows of keys that are not resident.
-    single_rows: BTreeMap<K, BTreeMap<T, Weight>>,
+    /// Of keys that are not resident, the single rows that are known, each with a weight of one.
+    // Buckets for both, though a map of known weights would do: no other type of map is compiled for each row type.
+    known_rows: BTreeMap<K, Bucket<T>>,
+    /// The weights of those rows.
+    single_rows: BTreeMap<K, Bucket<T>>,
     secondary: Vec<Box<dyn Secondary<T>>>,
 }
 
@@ -45,6 +48,7 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             complete,
             all_resident: complete,
             stretches: Intervals::default(),
+            known_rows: BTreeMap::new(),
             single_rows: BTreeMap::new(),
             secondary: indexes.iter().map(|index| index.new_state()).collect(),
         }
@@ -87,7 +91,10 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         match self.rows.get(key) {
             Some(rows) => Some(rows.weight(row)),
             None if self.all_resident || self.stretches.contains(key) => Some(0),
-            None => self.single_rows.get(key)?.get(row).copied(),
+            None => {
+                let known = self.known_rows.get(key)?.weight(row) != 0;
+                known.then(|| self.single_rows.get(key).map_or(0, |rows| rows.weight(row)))
+            }
         }
     }
 
@@ -133,6 +140,7 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
 
     /// Marks a key as known, with no rows so far.
     pub(crate) fn make_resident(&mut self, key: K) {
+        self.known_rows.remove(&key);
         self.single_rows.remove(&key);
         self.rows.entry(key).or_default();
     }
@@ -144,11 +152,12 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         }
         let within = (lower.lower(), upper.upper());
         let replaced: Vec<K> = self
-            .single_rows
+            .known_rows
             .range::<K, _>(within)
             .map(|(key, _)| key.clone())
             .collect();
         for key in replaced {
+            self.known_rows.remove(&key);
             self.single_rows.remove(&key);
         }
         self.stretches.insert(lower, upper);
@@ -157,13 +166,20 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     /// Takes the weight of a single row in, unless it is known.
     pub(crate) fn make_row_resident(&mut self, key: K, row: T, weight: Weight) {
         if self.known_weight(&key, &row).is_none() {
-            self.single_rows.entry(key).or_default().insert(row, weight);
+            let added = add_by_key(&mut self.single_rows, &key, &row, weight)
+                .and_then(|()| add_by_key(&mut self.known_rows, &key, &row, 1));
+            added.expect("the row was not known before");
         }
     }
 
     pub(crate) fn make_all_resident(&mut self) {
         self.all_resident = true;
+        self.forget_parts();
+    }
+
+    fn forget_parts(&mut self) {
         self.stretches.clear();
+        self.known_rows.clear();
         self.single_rows.clear();
     }
 
@@ -184,9 +200,9 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     }
 
     fn add_single(&mut self, key: &K, row: &T, weight: Weight) -> Result<(), WeightOverflow> {
-        let known = self.single_rows.get_mut(key);
-        if let Some(known) = known.and_then(|rows| rows.get_mut(row)) {
-            *known = known.checked_add(weight).ok_or(WeightOverflow)?;
+        let known = self.known_rows.get(key);
+        if known.is_some_and(|rows| rows.weight(row) != 0) {
+            add_by_key(&mut self.single_rows, key, row, weight)?;
         }
         Ok(())
     }
@@ -204,15 +220,13 @@ impl<K: IndexKey, T: Row> ErasedArrangement for Arrangement<K, T> {
     fn forget(&mut self) {
         if !self.complete {
             self.rows.clear();
-            self.stretches.clear();
-            self.single_rows.clear();
+            self.forget_parts();
             self.all_resident = false;
         }
     }
 
     fn rows(&self) -> usize {
-        let single = self.single_rows.values().flat_map(BTreeMap::values);
-        let single = single.filter(|weight| **weight != 0).count();
-        self.rows.values().map(Bucket::len).sum::<usize>() + single
+        let held = self.rows.values().chain(self.single_rows.values());
+        held.map(Bucket::len).sum()
     }
 }

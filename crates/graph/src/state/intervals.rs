@@ -1,7 +1,6 @@
 //! Which stretches of an index are known: disjoint intervals of keys, between cuts. It owns how they are merged and
 //! found, and never holds a row.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::scan::Order;
@@ -53,55 +52,49 @@ impl<K> Cut<K> {
     }
 }
 
-/// An interval but for the key that it begins at.
-#[derive(Clone, Debug)]
-struct Rest<K> {
-    /// On which side of its first key it begins.
-    begins: Side,
-    end: Cut<K>,
-}
-
-/// Disjoint intervals of keys. Those that touch are merged, so no two begin at one key.
+/// Disjoint intervals of keys, in order. Those that touch are merged.
+// A sorted vector: mostly they come in order, and a tree of each key type would cost more to compile than it saves.
 #[derive(Clone, Debug)]
 pub(crate) struct Intervals<K> {
-    by_start: BTreeMap<K, Rest<K>>,
+    between: Vec<(Cut<K>, Cut<K>)>,
 }
 
 impl<K> Default for Intervals<K> {
     fn default() -> Self {
         Self {
-            by_start: BTreeMap::new(),
+            between: Vec::new(),
         }
     }
 }
 
 impl<K: Ord + Clone> Intervals<K> {
+    /// The last interval that begins at a place or before it.
+    fn last_from(&self, key: &K, side: Side) -> Option<&(Cut<K>, Cut<K>)> {
+        let after = self
+            .between
+            .partition_point(|(start, _)| (&start.key, start.side) <= (key, side));
+        self.between.get(after.checked_sub(1)?)
+    }
+
     /// Whether a key is in an interval.
     pub(crate) fn contains(&self, key: &K) -> bool {
-        // Of the intervals that begin at the key or before it, the last is the only one that can reach it: one that
-        // begins after the key itself leaves a gap before it.
-        let last = self.by_start.range(..=key).next_back();
-        last.is_some_and(|(start, rest)| {
-            (start, rest.begins) <= (key, Side::Before)
-                && (&rest.end.key, rest.end.side) >= (key, Side::After)
-        })
+        let last = self.last_from(key, Side::Before);
+        last.is_some_and(|(_, end)| (&end.key, end.side) >= (key, Side::After))
     }
 
     /// How far all keys from a cut on are known, in one direction: nothing if they are not even next to it.
     pub(crate) fn reach(&self, from: &Cut<K>, order: Order) -> Option<Cut<K>> {
-        let mut up_to_key = self.by_start.range(..=&from.key).rev();
         match order {
-            Order::Forward => up_to_key
-                .find(|(start, rest)| (*start, rest.begins) <= (&from.key, from.side))
-                .filter(|(_, rest)| rest.end > *from)
-                .map(|(_, rest)| rest.end.clone()),
-            Order::Backward => up_to_key
-                .find(|(start, rest)| (*start, rest.begins) < (&from.key, from.side))
-                .filter(|(_, rest)| rest.end >= *from)
-                .map(|(start, rest)| Cut {
-                    key: start.clone(),
-                    side: rest.begins,
-                }),
+            Order::Forward => self
+                .last_from(&from.key, from.side)
+                .filter(|(_, end)| end > from)
+                .map(|(_, end)| end.clone()),
+            Order::Backward => {
+                let after = self.between.partition_point(|(start, _)| start < from);
+                let last = self.between.get(after.checked_sub(1)?);
+                last.filter(|(_, end)| end >= from)
+                    .map(|(start, _)| start.clone())
+            }
         }
     }
 
@@ -110,37 +103,21 @@ impl<K: Ord + Clone> Intervals<K> {
         if start >= end {
             return;
         }
-        let (mut start, mut end) = (start, end);
-        // From the right: the last interval that begins at the end or before it, as long as it reaches the start.
-        loop {
-            let touching = self
-                .by_start
-                .range(..=&end.key)
-                .rev()
-                .find(|(key, rest)| (*key, rest.begins) <= (&end.key, end.side))
-                .filter(|(_, rest)| rest.end >= start);
-            let Some(key) = touching.map(|(key, _)| key.clone()) else {
-                break;
-            };
-            let (key, rest) = self
-                .by_start
-                .remove_entry(&key)
-                .expect("it was found just now");
-            start = start.min(Cut {
-                key,
-                side: rest.begins,
-            });
-            end = end.max(rest.end);
-        }
-        let rest = Rest {
-            begins: start.side,
-            end,
-        };
-        self.by_start.insert(start.key, rest);
+        let first = self.between.partition_point(|(_, other)| *other < start);
+        let last = self.between.partition_point(|(other, _)| *other <= end);
+        let touching = &self.between[first..last];
+        let start = touching.first().map_or_else(
+            || start.clone(),
+            |(other, _)| start.clone().min(other.clone()),
+        );
+        let end = touching
+            .last()
+            .map_or_else(|| end.clone(), |(_, other)| end.clone().max(other.clone()));
+        self.between.splice(first..last, [(start, end)]);
     }
 
     pub(crate) fn clear(&mut self) {
-        self.by_start.clear();
+        self.between.clear();
     }
 }
 
@@ -194,7 +171,7 @@ mod tests {
                 }
                 let runs = (0..PLACES)
                     .filter(|point| known.contains(point) && !(*point > 0 && known.contains(&(point - 1))));
-                prop_assert_eq!(intervals.by_start.len(), runs.count(), "those that touch are merged");
+                prop_assert_eq!(intervals.between.len(), runs.count(), "those that touch are merged");
             }
         }
     }

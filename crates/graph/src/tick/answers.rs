@@ -1,7 +1,7 @@
 //! What was asked of a table, typed, with what a driver found: all rows, whole keys, single rows, or ranges. It owns
 //! how an answer is checked and taken into the arrangement; what is known already stays as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -144,15 +144,8 @@ pub(super) struct SingleRows<K, T> {
     weights: Vec<Weight>,
 }
 
-impl<K: Clone, T> SingleRows<K, T> {
-    pub(super) fn new(rows: BTreeMap<K, BTreeMap<T, Identity>>) -> Self {
-        let asked: Vec<(K, T, Identity)> = rows
-            .into_iter()
-            .flat_map(|(key, rows)| {
-                rows.into_iter()
-                    .map(move |(row, identity)| (key.clone(), row, identity))
-            })
-            .collect();
+impl<K, T> SingleRows<K, T> {
+    pub(super) fn new(asked: Vec<(K, T, Identity)>) -> Self {
         Self {
             weights: vec![0; asked.len()],
             asked,

@@ -2,7 +2,6 @@
 //! [`Fetch`](super::Fetch)es.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deltaview_schema::codec;
@@ -62,8 +61,8 @@ impl<K: Ord> RangeNeed<K> {
 pub(crate) struct Needs<K, T> {
     table: Arc<dyn ErasedTable>,
     all: bool,
-    keys: BTreeSet<K>,
-    rows: BTreeMap<K, BTreeMap<T, Identity>>,
+    keys: Vec<K>,
+    rows: Vec<(K, T, Identity)>,
     ranges: Vec<RangeNeed<K>>,
 }
 
@@ -72,8 +71,8 @@ impl<K: IndexKey, T: Row> Needs<K, T> {
         Self {
             table,
             all: false,
-            keys: BTreeSet::new(),
-            rows: BTreeMap::new(),
+            keys: Vec::new(),
+            rows: Vec::new(),
             ranges: Vec::new(),
         }
     }
@@ -83,25 +82,14 @@ impl<K: IndexKey, T: Row> Needs<K, T> {
     }
 
     pub(crate) fn key(&mut self, key: &K) {
-        if !self.keys.contains(key) {
-            self.keys.insert(key.clone());
-        }
+        self.keys.push(key.clone());
     }
 
     /// A single row. It is encoded here, for a database finds it by its identity.
     pub(crate) fn row(&mut self, key: &K, row: &T) -> Result<(), TickErrorKind> {
-        if self
-            .rows
-            .get(key)
-            .is_some_and(|rows| rows.contains_key(row))
-        {
-            return Ok(());
-        }
         let encoded = codec::encode(row).map_err(TickErrorKind::Encode)?;
         self.rows
-            .entry(key.clone())
-            .or_default()
-            .insert(row.clone(), Identity::of(&encoded));
+            .push((key.clone(), row.clone(), Identity::of(&encoded)));
         Ok(())
     }
 
@@ -136,17 +124,20 @@ impl<K: IndexKey, T: Row> ErasedNeeds for Needs<K, T> {
         let Self {
             table,
             all,
-            keys,
+            mut keys,
             mut rows,
             ranges,
         } = *self;
         if all {
             return vec![Box::new(AllRows::<K, T>::new(table))];
         }
-        rows.retain(|key, _| !keys.contains(key));
+        keys.sort();
+        keys.dedup();
+        rows.retain(|(key, ..)| keys.binary_search(key).is_err());
+        rows.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+        rows.dedup_by(|next, kept| (&next.0, &next.1) == (&kept.0, &kept.1));
         let mut fetches: Vec<Box<dyn ErasedFetch>> = Vec::new();
         if !keys.is_empty() {
-            let keys = keys.into_iter().collect();
             fetches.push(Box::new(WholeKeys::<K, T>::new(Arc::clone(&table), keys)));
         }
         if !rows.is_empty() {

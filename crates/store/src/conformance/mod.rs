@@ -161,6 +161,32 @@ suite! { $
         many_rows_meet_many_under_one_key
         a_view_and_a_join_share_an_arrangement
     }
+    sets {
+        distinct_has_each_row_once_while_there_are_copies
+        set_operators_have_each_row_once
+        bag_operators_count_copies
+        a_stream_compared_with_itself_is_all_or_nothing
+    }
+    outer {
+        semi_and_anti_join_divide_the_rows
+        left_join_has_one_unmatched_row_a_copy
+        right_and_full_join_keep_what_meets_nothing
+        cross_join_pairs_everything
+    }
+    order {
+        the_least_and_the_greatest_come_back_after_deletes
+        several_aggregates_are_one_row_a_group
+        the_first_rows_follow_every_change
+        windows_are_renumbered_from_the_change_on
+    }
+    nested {
+        a_query_runs_inside_of_each_group
+        groups_are_nested_at_will
+        groups_meet_streams_from_outside
+        a_closure_follows_inserts_and_deletes_in_cycles
+        a_recursion_has_any_operator_inside
+        a_recursion_without_an_end_changes_nothing
+    }
     groups {
         count_counts_copies
         sum_adds_each_row_as_often_as_it_is_there

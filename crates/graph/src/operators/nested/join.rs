@@ -11,8 +11,7 @@ use deltaview_zset::Weight;
 use super::{ByStep, Due, Nested, Side, StepNumber, by_key, take_due};
 use crate::delta::{ArrangedDelta, Delta, product};
 use crate::error::TickErrorKind;
-use crate::operators::Reads;
-use crate::operators::join::JoinMap;
+use crate::operators::{JoinMap, Reads};
 use crate::tick::{InputSlots, Slot};
 
 /// Reads, for each key that changed on one side, the rows of the other side, of all steps.

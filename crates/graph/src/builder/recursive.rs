@@ -37,9 +37,10 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// `WITH RECURSIVE … UNION …`.
     ///
     /// It is the fixed point of `x = distinct(self + body(x))`, reached from the empty set: the closure gets the set as
-    /// it is so far. The closure can use any stream of the graph, and any operator but another recursion, `delay`,
-    /// `differentiate`, `integrate` and `retain_for`. A body that takes rows away as the set grows (an `except` of the
-    /// set, say) may have no fixed point: after 10,000 steps that is an error, see [`Self::recursive_within`].
+    /// it is so far. The closure can use any stream of the graph (see [`Self::enter`]), and any operator but another
+    /// recursion, `delay`, `differentiate`, `integrate` and `retain_for`. A body that takes rows away as the set grows (an
+    /// `except` of the set, say) may have no fixed point: after 10,000 steps that is an error, see
+    /// [`Self::recursive_within`].
     ///
     /// State: what the operators inside keep, each row with the step at which it joined. Cost: that of the rows which
     /// this change makes join or leave at some step, in deletes as in inserts, also where the data has cycles (DBSP §6:
@@ -159,7 +160,27 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     }
 
     /// This stream as one inside of a recursion, where it is the same at each step. Arguments of operators are taken in
-    /// by themselves: this is for a stream from outside that is the first of an operator's inputs.
+    /// by themselves: this is for a stream from outside that is the first of an operator's inputs. No state and no work: it
+    /// is the same stream. Error: outside of the closure of a recursion.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// // Who is safe: all who stand on somebody safe, from the floor upwards.
+    /// let (graph, (stands, floor, safe)) = Graph::build("tower", |g| {
+    ///     let stands = g.input::<(char, char)>("stands"); // who, on whom
+    ///     let floor = g.input::<char>("floor");
+    ///     let on_whom = Index::new("on_whom", |pair: &(char, char)| pair.1);
+    ///     let safe = floor.recursive(|safe| {
+    ///         let by_name = Index::new("name", |name: &char| *name);
+    ///         stands.enter().semi_join(safe, on_whom, by_name).map(|pair| pair.0)
+    ///     });
+    ///     (stands.handle(), floor.handle(), safe.output("safe"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(floor, ['a']).insert(stands, [('b', 'a'), ('c', 'b')]).commit()?;
+    /// let changed = store.change().remove(stands, [('b', 'a')]).commit()?;
+    /// assert_eq!(changed.get(safe)?, ZSet::from_pairs([('b', -1), ('c', -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn enter(self) -> Stream<'g, T, Looped<S>> {
         Stream {
             builder: self.builder,

@@ -1,5 +1,5 @@
-//! The operators that look at one row at a time, and those that add streams up: linear, without state (DBSP §3, Theorem 3.3);
-//! and the operators on streams as such (DBSP §2).
+//! The operators that look at one row at a time, and those that add streams up: linear, without state (DBSP §3, Theorem
+//! 3.3); and the operators on streams as such (DBSP §2).
 
 use std::marker::PhantomData;
 use std::panic::Location;

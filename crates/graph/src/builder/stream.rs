@@ -154,8 +154,8 @@ impl<'g, T: Row> Stream<'g, T> {
     /// })?;
     /// let mut store = MemoryStore::new(&graph);
     /// store.change().insert(numbers, [5, -7, 3]).commit()?;
-    /// let large: Vec<i64> = store.view(by_size).range(4..)?.map(|row| Ok(row?.0)).collect::<Result<_, deltaview::Error>>()?;
-    /// assert_eq!(large, [5, -7]);
+    /// let large: Result<Vec<(i64, Weight)>, _> = store.view(by_size).range(4..)?.collect();
+    /// assert_eq!(large?, [(5, 1), (-7, 1)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]

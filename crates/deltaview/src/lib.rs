@@ -45,6 +45,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The operators are the methods of [`Stream`], [`Grouped`] and [`Window`]. Two pages of the repository go with them:
+//! `docs/coming-from-sql.md` has twenty queries in SQL and in Rust, `docs/operators.md` what each operator means, keeps
+//! and costs.
+//!
 //! # Features
 //!
 //! - `sqlite`: [`SqliteStore`](https://docs.rs/deltaview-store-sqlite), with SQLite compiled in; `sqlite-system` links
@@ -105,3 +109,13 @@ pub mod __private {
 #[cfg(all(doctest, feature = "sqlite-system"))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// The examples of the pages in `docs`, as tests.
+#[cfg(doctest)]
+mod docs {
+    #[doc = include_str!("../../../docs/operators.md")]
+    mod operators {}
+
+    #[doc = include_str!("../../../docs/coming-from-sql.md")]
+    mod coming_from_sql {}
+}

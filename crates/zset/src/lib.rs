@@ -2,7 +2,7 @@
 //!
 //! A table is a [`ZSet`]: each row with a signed [`Weight`]. A change to a table is a Z-set too: what it
 //! inserts has weight `1`, what it deletes `-1`, so applying a change is adding. The definitions are those
-//! of DBSP (Budiu et al., arXiv 2203.16684): Z-sets and their group in §3, the abelian groups that streams
+//! of DBSP (Budiu et al., arXiv 2203.16684): Z-sets and their group in §4.1, the abelian groups that streams
 //! are made of in §2.
 //!
 //! This crate owns the algebra ([`ZSet`], [`AbelianGroup`]), the shapes that joins and groups give their

@@ -10,7 +10,7 @@ use std::ops::RangeBounds;
 
 use crate::{IntoIter, Iter, Range, Weight, WeightOverflow};
 
-/// Rows with signed counts (DBSP §3).
+/// Rows with signed counts (DBSP §4.1).
 ///
 /// A row that is not in the Z-set has weight zero, and a row whose weight becomes zero is no longer in it.
 /// So two Z-sets are equal exactly when every row has the same weight in both, whatever operations made
@@ -407,7 +407,7 @@ impl<T: Ord + Clone> ZSet<T> {
         self.map_weights(|weight| weight.checked_mul(factor))
     }
 
-    /// The rows of positive weight, each once: SQL's `DISTINCT` (DBSP §3).
+    /// The rows of positive weight, each once: SQL's `DISTINCT` (DBSP §4.1).
     ///
     /// ```
     /// use deltaview_zset::ZSet;
@@ -458,7 +458,7 @@ impl<T: Ord + Clone> ZSet<T> {
 
 impl<T> ZSet<T> {
     /// Each row replaced by `f` of it, the weights of rows that become equal summed: SQL's `SELECT`
-    /// (DBSP §3).
+    /// (DBSP §4.2).
     ///
     /// # Errors
     ///

@@ -54,7 +54,8 @@ type Prepared<S, T, K, A> = Parts<
 >;
 
 impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
-    /// The number of rows of each group, copies counted. SQL: `count(*)`.
+    /// The number of rows of each group, copies counted. SQL: `count(*)`. State: one row a group. Cost: that row is
+    /// read and written.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (words, counts)) = Graph::build("words", |g| {
@@ -74,14 +75,30 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
         self.aggregate_as("count", agg::count())
     }
 
-    /// The sum of what the closure makes of each row. SQL: `sum(…)`; several sums at once with a tuple.
+    /// The sum of what the closure makes of each row, as often as its weight says. SQL: `sum(…)`; several sums at once
+    /// with a tuple. State: one row a group. Cost: that row is read and written.
     ///
-    /// Sums are of any [`AbelianGroup`]: signed integers, Z-sets, tuples of them. A sum that overflows its type is an
-    /// error of the iteration. Floats are none: their sum depends on the order of the rows.
+    /// Sums are of any [`AbelianGroup`]: signed integers, Z-sets, tuples of them. Floats are none: their sum depends on
+    /// the order of the rows. A sum that overflows its type is an error of the iteration.
     ///
     /// What one change adds to a group must fit the type as well as the group's sum. So the least value of a type, as
     /// `i64::MIN`, can be inserted but not removed, for its negative does not fit: sum into a wider type where such
     /// values occur.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (sales.handle(), sales.group_by(by_shop).sum(|sale| sale.1).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 30), ('u', -30), ('b', 5)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', 0), 1), (Keyed::new('b', 5), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', -30), ('b', 5)]).commit()?;
+    /// let expected = [(Keyed::new('u', 0), -1), (Keyed::new('u', 30), 1), (Keyed::new('b', 5), -1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn sum<V: AbelianGroup + Row>(
         self,
@@ -91,7 +108,23 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     }
 
     /// The mean of an integer that the closure makes of each row: the exact sum divided by the number of rows, as a
-    /// double. SQL: `avg(…)`. For a mean of fixed-point numbers divide the sum by the count yourself.
+    /// double. SQL: `avg(…)`. For a mean of fixed-point numbers divide the sum by the count yourself. State: one row a
+    /// group. Cost: that row is read and written. Error: as [`Self::sum`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (sales.handle(), sales.group_by(by_shop).avg(|sale| sale.1).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 1), ('u', 2)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', OrderedFloat(1.5)), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 1)]).commit()?;
+    /// let expected = [(Keyed::new('u', OrderedFloat(1.5)), -1), (Keyed::new('u', OrderedFloat(2.0)), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn avg<V: AbelianGroup + Divide + Row>(
         self,
@@ -100,7 +133,22 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
         self.aggregate_as("avg", agg::avg(value))
     }
 
-    /// Whether the closure holds for any row of the group. SQL: `bool_or(…)`, in the standard `any`.
+    /// Whether the closure holds for any row of the group: whether the total weight of those rows is not zero. SQL:
+    /// `bool_or(…)`, in the standard `any`. State: one row a group. Cost: that row is read and written.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (sales.handle(), sales.group_by(by_shop).any(|sale| sale.1 > 10).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 30)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', true), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 30)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', true), -1), (Keyed::new('u', false), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn any(
         self,
@@ -109,7 +157,22 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
         self.aggregate_as("any", agg::any(holds))
     }
 
-    /// Whether the closure holds for every row of the group. SQL: `bool_and(…)`, `every(…)`.
+    /// Whether the closure holds for every row of the group: whether the total weight of those rows is that of the
+    /// group. SQL: `bool_and(…)`, `every(…)`. State: one row a group. Cost: that row is read and written.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (sales.handle(), sales.group_by(by_shop).every(|sale| sale.1 > 10).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 30)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', false), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', false), -1), (Keyed::new('u', true), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn every(
         self,
@@ -120,8 +183,23 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
 
     /// What the closure makes of each row of the group, as a Z-set. SQL: `array_agg(…)`, without an order.
     ///
-    /// The Z-set is stored in the group's row, which each change of the group rewrites: for small groups. Large ones
-    /// are better kept as rows, in a view by the group's key.
+    /// State: one row a group, with the Z-set in it. Cost: each change of the group reads and writes that row whole:
+    /// for small groups. Large ones are better kept as rows, in a view by the group's key.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (sales.handle(), sales.group_by(by_shop).collect(|sale| sale.1).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(sales, [('u', 3), ('u', 3), ('u', 9)]).commit()?;
+    /// let (before, after) = (ZSet::from_iter([3, 3, 9]), ZSet::from_iter([3, 9]));
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// let expected = [(Keyed::new('u', before), -1), (Keyed::new('u', after), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn collect<U: Row>(
         self,
@@ -131,7 +209,8 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     }
 
     /// An aggregate in a commutative group of your own: its zero, its addition, and what a row with a weight adds.
-    /// Both closures return `None` for an overflow, which is then an error of the iteration.
+    /// Both closures return `None` for an overflow, which is then an error of the iteration. State: one row a group. Cost:
+    /// that row is read and written.
     ///
     /// `add` must be associative and commutative with `zero` as its identity, and `scale` must be linear in the weight:
     /// `scale(row, a + b) == add(scale(row, a), scale(row, b))`. The answer is wrong otherwise.
@@ -163,9 +242,27 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
         self.aggregate_as("reduce", agg::reduce(zero, add, scale))
     }
 
-    /// The number of different keys that the rows of each group have by an index. SQL: `count(DISTINCT …)`.
+    /// The number of different keys that the rows of each group have by an index: those whose total weight in the group
+    /// is not zero. SQL: `count(DISTINCT …)`.
     ///
-    /// State: a count for each key of each group. Cost: a changed row reads and writes the count of its key.
+    /// State: one row a group, and a count for each key of each group. Cost: a changed row reads and writes the count
+    /// of its key and the group's row.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).count_distinct(by_price).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 3), ('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', 2), 1)])?);
+    /// assert!(store.change().remove(sales, [('u', 3)]).commit()?.get(out)?.is_empty()); // one 3 is left
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', 2), -1), (Keyed::new('u', 1), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn count_distinct<V: IndexKey + Row>(
         self,

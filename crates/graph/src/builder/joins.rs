@@ -12,10 +12,28 @@ use crate::operators::nested::NestedJoin;
 use crate::operators::{Join, JoinMap, Present};
 
 impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
-    /// The pairs of rows whose keys are equal. SQL: `JOIN … ON`. Weights are multiplied.
+    /// The pairs of rows whose keys are equal; `None` equals `None`. SQL: `JOIN … ON`. Weights are multiplied.
     ///
-    /// State: both streams, each arranged by its index; an arrangement that another operator wants too is shared.
-    /// Cost: a changed row reads the rows of its key on the other side (DBSP §4: bilinear operators).
+    /// State: both streams, each arranged by its index; an arrangement that another operator wants too is shared. Cost:
+    /// a changed row reads the rows of its key on the other side, and writes itself (DBSP §3, Theorem 3.4: bilinear
+    /// operators). Error: a product of weights that does not fit.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (shops, sales, out)) = Graph::build("sales", |g| {
+    ///     let shops = g.input::<(char, String)>("shops");
+    ///     let sales = g.input::<(char, i64)>("sales");
+    ///     let by_id = Index::new("id", |shop: &(char, String)| shop.0);
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (shops.handle(), sales.handle(), shops.join(sales, by_id, by_shop).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(shops, [('u', "Ulm".into()), ('b', "Bonn".into())]).commit()?;
+    /// let changed = store.change().insert(sales, [('u', 30), ('x', 40)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(('u', "Ulm".into()), ('u', 30)), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 30)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(('u', "Ulm".into()), ('u', 30)), -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn join<R: Row, K: IndexKey>(
         self,
@@ -28,7 +46,7 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         })
     }
 
-    /// As [`Self::join`], with a closure that makes the row of the key and both rows.
+    /// As [`Self::join`], with a closure that makes the row of the key and both rows. State and cost are the same.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (users, orders, spent)) = Graph::build("shop", |g| {
@@ -93,7 +111,23 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.at(id)
     }
 
-    /// Every row with every row of the other stream. SQL: `CROSS JOIN`. A changed row reads the other side whole.
+    /// Every row with every row of the other stream. SQL: `CROSS JOIN`, and with a filter behind it a join on anything.
+    ///
+    /// State: both streams, arranged by no key. Cost: a changed row reads the other side whole, so keep one of them
+    /// small (DBSP §4.2).
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (a, b, out)) = Graph::build("bags", |g| {
+    ///     let (a, b) = (g.input::<i64>("a"), g.input::<i64>("b"));
+    ///     (a.handle(), b.handle(), a.cross_join(b).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(a, [1, 2]).insert(b, [7]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(1, 7), 1), (Pair::new(2, 7), 1)])?);
+    /// let changed = store.change().remove(a, [2]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(2, 7), -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn cross_join<R: Row>(
         self,
@@ -107,8 +141,9 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// The other stream has a key while the total weight of its rows with the key is not zero. Each row keeps its own
     /// weight, however many rows it meets.
     ///
-    /// State: this stream arranged by its index, and a count for each key of the other. Cost: a changed row reads the
-    /// count of its key; a key that comes or goes on the other side reads this side's rows of the key.
+    /// State: this stream arranged by its index, and a count for each key of the other. Cost: a changed row of this
+    /// stream reads the count of its key and writes itself; one of the other stream reads and writes the count, and
+    /// where its key comes or goes, reads this side's rows of the key.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (users, orders, buyers)) = Graph::build("shop", |g| {
@@ -134,8 +169,26 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.present(right.into(), left_index, right_index, true)
     }
 
-    /// The rows whose key the other stream does not have: what [`Self::semi_join`] leaves out. SQL:
-    /// `WHERE NOT EXISTS (…)`. State and cost are the same.
+    /// The rows whose key the other stream does not have: what [`Self::semi_join`] leaves out. SQL: `WHERE NOT EXISTS
+    /// (…)`. State and cost are the same.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (shops, sales, out)) = Graph::build("sales", |g| {
+    ///     let shops = g.input::<(char, String)>("shops");
+    ///     let sales = g.input::<(char, i64)>("sales");
+    ///     let by_id = Index::new("id", |shop: &(char, String)| shop.0);
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (shops.handle(), sales.handle(), shops.anti_join(sales, by_id, by_shop).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(shops, [('u', "Ulm".into()), ('b', "Bonn".into())]).commit()?;
+    /// let changed = store.change().insert(sales, [('u', 30), ('u', 40)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', "Ulm".into()), -1)])?);
+    /// store.change().remove(sales, [('u', 30)]).commit()?; // one sale is left
+    /// let changed = store.change().remove(sales, [('u', 40)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', "Ulm".into()), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn anti_join<R: Row, K: IndexKey + Row>(
         self,
@@ -148,8 +201,9 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
 
     /// [`Self::join`], and each row that meets none, with `None`. SQL: `LEFT JOIN`.
     ///
-    /// It is the sum of the join and of the [`Self::anti_join`], which says what a match is. State: both streams
-    /// arranged, and a count for each key of the right one. Cost: that of the two.
+    /// It is the sum of the join and of the [`Self::anti_join`], which says what a match is: a row with several copies
+    /// and no match has as many copies with `None`. State: both streams arranged, and a count for each key of the right
+    /// one. Cost: that of the two; what both read is read once.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (users, orders, spent)) = Graph::build("shop", |g| {
@@ -185,8 +239,26 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         .plus(alone)
     }
 
-    /// [`Self::join`], and each row of the right side that meets none, with `None`. SQL: `RIGHT JOIN`. See
-    /// [`Self::left_join`].
+    /// [`Self::join`], and each row of the right side that meets none, with `None`. SQL: `RIGHT JOIN`. State and cost:
+    /// as [`Self::left_join`], with the sides exchanged.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (shops, sales, out)) = Graph::build("sales", |g| {
+    ///     let shops = g.input::<(char, String)>("shops");
+    ///     let sales = g.input::<(char, i64)>("sales");
+    ///     let by_id = Index::new("id", |shop: &(char, String)| shop.0);
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (shops.handle(), sales.handle(), shops.right_join(sales, by_id, by_shop).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 30)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(None, ('u', 30)), 1)])?);
+    /// let ulm = ('u', "Ulm".to_string());
+    /// let changed = store.change().insert(shops, [ulm.clone()]).commit()?;
+    /// let expected = [(Pair::new(None, ('u', 30)), -1), (Pair::new(Some(ulm), ('u', 30)), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn right_join<R: Row, K: IndexKey + Row>(
         self,
@@ -204,8 +276,26 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         .plus(alone)
     }
 
-    /// [`Self::join`], and each row of either side that meets none, with `None`. SQL: `FULL JOIN`. See
-    /// [`Self::left_join`].
+    /// [`Self::join`], and each row of either side that meets none, with `None`. SQL: `FULL JOIN`. State and cost: as
+    /// [`Self::left_join`], with counts for the keys of both sides.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (shops, sales, out)) = Graph::build("sales", |g| {
+    ///     let shops = g.input::<(char, String)>("shops");
+    ///     let sales = g.input::<(char, i64)>("sales");
+    ///     let by_id = Index::new("id", |shop: &(char, String)| shop.0);
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     (shops.handle(), sales.handle(), shops.full_join(sales, by_id, by_shop).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let ulm = ('u', "Ulm".to_string());
+    /// let changed = store.change().insert(shops, [ulm.clone()]).insert(sales, [('b', 5)]).commit()?;
+    /// let expected = [(Pair::new(Some(ulm.clone()), None), 1), (Pair::new(None, Some(('b', 5))), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// let changed = store.change().remove(shops, [ulm.clone()]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(Some(ulm), None), -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn full_join<R: Row, K: IndexKey + Row>(
         self,

@@ -87,7 +87,18 @@ impl Builder {
         builder
     }
 
-    /// An input that takes raw Z-set changes: rows with any weights, none of them remembered.
+    /// An input that takes raw Z-set changes: rows with any weights, none of them remembered. State and cost: none.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, all)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.view("all"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(numbers, [3, 3]).remove(numbers, [4]).add(numbers, ZSet::from_pairs([(5, 7)])?).commit()?;
+    /// assert_eq!(store.view(all).iter()?.into_zset()?, ZSet::from_pairs([(3, 2), (4, -1), (5, 7)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn input<T: Row>(&self, name: impl Into<String>) -> Stream<'_, T> {
         let vertex = self.next_vertex();
@@ -102,7 +113,8 @@ impl Builder {
     /// A keyed table: an input that remembers its rows, one a key, so that a change can `upsert`, `update` and
     /// `delete` by key, and a duplicate or missing row is an error.
     ///
-    /// Its rows are kept in the arrangement by the primary key, which joins by the same index share.
+    /// State: its rows, in the arrangement by the primary key, which joins by the same index share. Cost: a row that a
+    /// change names reads and writes the row of its key. Errors: see [`TickErrorKind`](crate::TickErrorKind).
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (prices, view)) = Graph::build("shop", |g| {

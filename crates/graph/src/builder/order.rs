@@ -17,7 +17,8 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     /// The least key that the rows of each group have by an index. SQL: `min(…)`.
     ///
     /// State: the rows, arranged by the group and the index, besides one row a group. Cost: a change reads the first
-    /// rows of the arrangement, also where it takes the least one away: O(log n) of the group (DBSP §7.2).
+    /// rows of the arrangement, also where it takes the least one away: O(log n) of the group, for all rows of the
+    /// first key that stays (DBSP §7.2).
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (sales, cheapest)) = Graph::build("sales", |g| {
@@ -39,14 +40,45 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     }
 
     /// The greatest key that the rows of each group have by an index. SQL: `max(…)`. State and cost: as [`Self::min`],
-    /// which shares the arrangement.
+    /// with which it shares the arrangement.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).max(by_price).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', 9), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', 9), -1), (Keyed::new('u', 3), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn max<V: IndexKey + Row>(self, index: Index<T, V>) -> Stream<'g, Keyed<K, V>, S> {
         self.aggregate_as("max", agg::max(index))
     }
 
-    /// The row of each group whose key by an index is the least; of those the least row. SQL: `min_by(…)`,
-    /// `DISTINCT ON`. State and cost: as [`Self::min`].
+    /// The row of each group whose key by an index is the least; of those the least row. SQL: `min_by(…)`, `DISTINCT
+    /// ON`. State and cost: as [`Self::min`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).min_by(by_price).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', ('u', 3)), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// let expected = [(Keyed::new('u', ('u', 3)), -1), (Keyed::new('u', ('u', 9)), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn min_by<V: IndexKey>(self, index: Index<T, V>) -> Stream<'g, Keyed<K, T>, S> {
         self.aggregate_as("min_by", agg::min_by(index))
@@ -54,6 +86,22 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
 
     /// The row of each group whose key by an index is the greatest; of those the greatest row. SQL: `max_by(…)`. State
     /// and cost: as [`Self::min`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).max_by(by_price).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Keyed::new('u', ('u', 9)), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 9)]).commit()?;
+    /// let expected = [(Keyed::new('u', ('u', 9)), -1), (Keyed::new('u', ('u', 3)), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn max_by<V: IndexKey>(self, index: Index<T, V>) -> Stream<'g, Keyed<K, T>, S> {
         self.aggregate_as("max_by", agg::max_by(index))
@@ -98,16 +146,17 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     /// it touches, and as many more as it takes away from them; rows with one key are always read together.
     /// ```
     /// # use deltaview::prelude::*;
-    /// let (graph, (sales, best)) = Graph::build("sales", |g| {
-    ///     let sales = g.input::<(String, i64)>("sales");
-    ///     let by_price = Index::new("price", |sale: &(String, i64)| sale.1);
-    ///     let best = sales.group_by(Index::new("shop", |sale: &(String, i64)| sale.0.clone())).top_n(by_price, 2);
-    ///     (sales.handle(), best.view("best"))
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).first_n(by_price, 2).output("out"))
     /// })?;
     /// let mut store = MemoryStore::new(&graph);
-    /// store.change().insert(sales, [3, 9, 5].map(|price| ("Ulm".to_string(), price))).commit()?;
-    /// let prices = || -> Result<Vec<i64>, deltaview::Error> { store.view(best).iter()?.map(|row| Ok(row?.0.1)).collect() };
-    /// assert_eq!(prices()?, [5, 9]);
+    /// let changed = store.change().insert(sales, [('u', 9), ('u', 3), ('u', 3), ('u', 5)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', 3), 2)])?);
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', 3), -1), (('u', 5), 1)])?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
@@ -116,13 +165,43 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     }
 
     /// The last `n` rows of each group in the order of an index: [`Self::first_n`] in the exact reverse, with the same
-    /// arrangement. SQL: `… ORDER BY … DESC`.
+    /// arrangement. SQL: `… ORDER BY … DESC`. State and cost: as [`Self::first_n`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).top_n(by_price, 2).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 9), ('u', 3), ('u', 5)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', 9), 1), (('u', 5), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', 9), -1), (('u', 3), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn top_n<O: IndexKey>(self, index: Index<T, O>, n: u64) -> Stream<'g, T, S> {
         self.top_n_from(index, 0, n)
     }
 
     /// [`Self::first_n`] after the first `offset` rows. SQL: `LIMIT n OFFSET offset`. Cost: as of `offset + n` rows.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).first_n_from(by_price, 1, 1).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 9), ('u', 3), ('u', 5)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', 5), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', 5), -1), (('u', 9), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn first_n_from<O: IndexKey>(
         self,
@@ -133,7 +212,23 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
         self.taken("first_n", index, (offset, n, Order::Forward))
     }
 
-    /// [`Self::top_n`] after the last `offset` rows.
+    /// [`Self::top_n`] after the last `offset` rows. SQL: `… ORDER BY … DESC LIMIT n OFFSET offset`. Cost: as of
+    /// `offset + n` rows.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).top_n_from(by_price, 1, 1).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 9), ('u', 3), ('u', 5)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', 5), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(('u', 5), -1), (('u', 3), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn top_n_from<O: IndexKey>(
         self,

@@ -15,7 +15,7 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// `CROSS JOIN LATERAL (…)` over the groups.
     ///
     /// State and cost: those of the sub-query with the group's key before each of its own keys. Nothing is kept or done
-    /// for a group that the change does not touch (DBSP §8: a query lifted to nested Z-sets, flattened).
+    /// for a group that the change does not touch (DBSP §7.3: Z-sets of groups, here kept flat).
     /// ```
     /// # use deltaview::prelude::*;
     /// // In each city, the streets of which there are two houses or more.
@@ -61,7 +61,26 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
 
 impl<'g, K: IndexKey + Row, T: Row, S: Scope> Stream<'g, Keyed<K, T>, S> {
     /// Rows with their group's key as the rows inside of the groups: into a [`per_group`](Stream::per_group), of what
-    /// is made outside. No work: it is the same stream.
+    /// is made outside. No state and no work: it is the same stream.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// // The sales of each shop that are above the limit of the shop.
+    /// let (graph, (sales, limits, high)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales");
+    ///     let limits = g.input::<Keyed<char, i64>>("limits");
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let high = sales.per_group(by_shop, |sales| {
+    ///         let limit = limits.grouped(); // of this shop
+    ///         sales.cross_join(limit).filter(|pair| pair.left.1 > pair.right).map(|pair| pair.left.1)
+    ///     });
+    ///     (sales.handle(), limits.handle(), high.output("high"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(sales, [('u', 9), ('b', 9)]).commit()?;
+    /// let changed = store.change().insert(limits, [Keyed::new('u', 5), Keyed::new('b', 20)]).commit()?;
+    /// assert_eq!(changed.get(high)?, ZSet::from_pairs([(Keyed::new('u', 9), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn grouped(self) -> Stream<'g, T, In<K, S>> {
         Stream {
             builder: self.builder,
@@ -73,7 +92,30 @@ impl<'g, K: IndexKey + Row, T: Row, S: Scope> Stream<'g, Keyed<K, T>, S> {
 
 impl<'g, K: IndexKey + Row, T: Row, S: Scope> Stream<'g, T, In<K, S>> {
     /// The rows inside of the groups as rows with their group's key: out of a [`per_group`](Stream::per_group), to be
-    /// joined with a stream from outside. No work: it is the same stream.
+    /// joined with a stream from outside. No state and no work: it is the same stream.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, names, best)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales");
+    ///     let names = g.input::<(char, String)>("names");
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let best = sales.per_group(by_shop, |sales| {
+    ///         let best = sales.top_n(Index::new("price", |sale: &(char, i64)| sale.1), 1);
+    ///         let by_shop = Index::new("best of", |best: &Keyed<char, (char, i64)>| best.key);
+    ///         let by_id = Index::new("id", |name: &(char, String)| name.0);
+    ///         let named = best.flat().join_map(names, by_shop, by_id, |shop, best, name| {
+    ///             Keyed::new(*shop, (name.1.clone(), best.value.1))
+    ///         });
+    ///         named.grouped()
+    ///     });
+    ///     (sales.handle(), names.handle(), best.output("best"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(sales, [('u', 3), ('u', 9)]).commit()?;
+    /// let changed = store.change().insert(names, [('u', "Ulm".into())]).commit()?;
+    /// assert_eq!(changed.get(best)?, ZSet::from_pairs([(Keyed::new('u', ("Ulm".into(), 9)), 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flat(self) -> Stream<'g, Keyed<K, T>, S> {
         Stream {
             builder: self.builder,

@@ -37,9 +37,10 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// `WITH RECURSIVE … UNION …`.
     ///
     /// It is the fixed point of `x = distinct(self + body(x))`, reached from the empty set: the closure gets the set as
-    /// it is so far. The closure can use any stream of the graph, and any operator but another recursion, `delay`,
-    /// `differentiate`, `integrate` and `retain_for`. A body that takes rows away as the set grows (an `except` of the
-    /// set, say) may have no fixed point: after 10,000 steps that is an error, see [`Self::recursive_within`].
+    /// it is so far. The closure can use any stream of the graph (see [`Self::enter`]), and any operator but another
+    /// recursion, `delay`, `differentiate`, `integrate` and `retain_for`. A body that takes rows away as the set grows (an
+    /// `except` of the set, say) may have no fixed point: after 10,000 steps that is an error, see
+    /// [`Self::recursive_within`].
     ///
     /// State: what the operators inside keep, each row with the step at which it joined. Cost: that of the rows which
     /// this change makes join or leave at some step, in deletes as in inserts, also where the data has cycles (DBSP §6:
@@ -78,8 +79,26 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.recursive_within(MOST_STEPS, body)
     }
 
-    /// As [`Self::recursive`], with a bound on the number of steps: an iteration that has no fixed point within it fails
-    /// with [`TickErrorKind::TooManySteps`], and changes nothing.
+    /// As [`Self::recursive`], with a bound on the number of steps: an iteration that has no fixed point within it
+    /// fails with [`TickErrorKind::TooManySteps`], and changes nothing.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// // Counts on for ever, but where a number ends the counting.
+    /// let (graph, (starts, ends, counted)) = Graph::build("counting", |g| {
+    ///     let (starts, ends) = (g.input::<u64>("starts"), g.input::<u64>("ends"));
+    ///     let by_value = || Index::new("value", |n: &u64| *n);
+    ///     let counted = starts.recursive_within(20, |counted| {
+    ///         counted.anti_join(ends, by_value(), by_value()).map(|n| n + 1)
+    ///     });
+    ///     (starts.handle(), ends.handle(), counted.view("counted"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(ends, [9]).insert(starts, [5]).commit()?;
+    /// assert_eq!(store.view(counted).iter()?.count(), 5); // from 5 to 9
+    /// assert!(store.change().insert(starts, [10]).commit().is_err());
+    /// assert_eq!(store.view(counted).iter()?.count(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn recursive_within(
         self,
@@ -141,7 +160,27 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     }
 
     /// This stream as one inside of a recursion, where it is the same at each step. Arguments of operators are taken in
-    /// by themselves: this is for a stream from outside that is the first of an operator's inputs.
+    /// by themselves: this is for a stream from outside that is the first of an operator's inputs. No state and no work: it
+    /// is the same stream. Error: outside of the closure of a recursion.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// // Who is safe: all who stand on somebody safe, from the floor upwards.
+    /// let (graph, (stands, floor, safe)) = Graph::build("tower", |g| {
+    ///     let stands = g.input::<(char, char)>("stands"); // who, on whom
+    ///     let floor = g.input::<char>("floor");
+    ///     let on_whom = Index::new("on_whom", |pair: &(char, char)| pair.1);
+    ///     let safe = floor.recursive(|safe| {
+    ///         let by_name = Index::new("name", |name: &char| *name);
+    ///         stands.enter().semi_join(safe, on_whom, by_name).map(|pair| pair.0)
+    ///     });
+    ///     (stands.handle(), floor.handle(), safe.output("safe"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(floor, ['a']).insert(stands, [('b', 'a'), ('c', 'b')]).commit()?;
+    /// let changed = store.change().remove(stands, [('b', 'a')]).commit()?;
+    /// assert_eq!(changed.get(safe)?, ZSet::from_pairs([('b', -1), ('c', -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn enter(self) -> Stream<'g, T, Looped<S>> {
         Stream {
             builder: self.builder,
@@ -153,8 +192,9 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// The pairs of places that are joined by a path of one edge or more; the closure says what an edge joins. SQL: the
     /// classic `WITH RECURSIVE`. A set: each pair once, however many paths there are.
     ///
-    /// State: the edges by their start, and the closure three times. Cost: that of [`Self::recursive`], for the pairs
-    /// whose shortest path changes its length.
+    /// State: the edges by row and by their start; the paths by their end, with the step at which they were found, and by
+    /// row, with each step at which they were found again. Cost: that of [`Self::recursive`], for the pairs that are found
+    /// at other steps than before. Error: a path of more than 10,000 edges; write it with [`Self::recursive_within`] then.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (edges, paths)) = Graph::build("roads", |g| {

@@ -1,5 +1,5 @@
-//! The operators that look at one row at a time, and those that add streams up: linear, without state (DBSP §3); and
-//! the operators on streams as such (DBSP §2).
+//! The operators that look at one row at a time, and those that add streams up: linear, without state (DBSP §3, Theorem
+//! 3.3); and the operators on streams as such (DBSP §2).
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -17,14 +17,44 @@ use crate::operators::{
 use crate::plan::TableId;
 
 impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
-    /// Each row becomes one other (DBSP §3: lifting of a linear function). SQL: `SELECT f(…)`. No state.
+    /// Each row becomes one other (DBSP §4.2: a linear function). SQL: `SELECT f(…)`. State and cost: none beside the
+    /// closure.
+    ///
+    /// Rows that become equal are one row, with the sum of their weights. A closure that panics fails the iteration, as
+    /// in every operator that has one.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.map(|n| n / 10).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [12, 17, 30]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 2), (3, 1)])?);
+    /// let changed = store.change().remove(numbers, [17]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn map<U: Row>(self, map: impl Fn(T) -> U + Send + Sync + 'static) -> Stream<'g, U, S> {
         let map = move |row: S::Row<T>| S::map(row, &map);
         self.stage("map", MapStage { map: Arc::new(map) })
     }
 
-    /// Rows stay or go. SQL: `WHERE`. No state.
+    /// Rows stay or go (DBSP §4.2). SQL: `WHERE`. State and cost: none beside the closure.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.filter(|n| *n > 0).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [3, -3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(3, 1)])?);
+    /// let changed = store.change().remove(numbers, [3, -3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(3, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn filter(self, keep: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
         let keep = move |row: &S::Row<T>| keep(S::row(row));
@@ -36,7 +66,20 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         )
     }
 
-    /// Each row becomes one other, or goes. No state.
+    /// Each row becomes one other, or goes. SQL: `SELECT f(…) … WHERE …`. State and cost: none beside the closure.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.filter_map(|n| u8::try_from(n).ok()).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [3, -3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(3, 1)])?);
+    /// let changed = store.change().remove(numbers, [3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(3, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn filter_map<U: Row>(
         self,
@@ -45,7 +88,21 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.expand("filter_map", map)
     }
 
-    /// Each row becomes any number of others. SQL: `CROSS JOIN LATERAL unnest(…)`. No state.
+    /// Each row becomes any number of others (DBSP §7.4), each with its weight. SQL: `CROSS JOIN LATERAL unnest(…)`.
+    /// State and cost: none beside the closure.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.flat_map(|n| [n, -n]).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [0, 3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(0, 2), (3, 1), (-3, 1)])?);
+    /// let changed = store.change().remove(numbers, [3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(3, -1), (-3, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn flat_map<U: Row, I: IntoIterator<Item = U>>(
         self,
@@ -73,8 +130,26 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         )
     }
 
-    /// Shows each changed row with its weight to a closure, for debugging, and passes it on as it is. A row may be
-    /// shown several times in one iteration, and again where a transaction is tried again.
+    /// Shows each changed row with its weight to a closure, for debugging, and passes it on as it is. State: none. A
+    /// row may be shown several times in one iteration, and again where a transaction is tried again.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// use std::sync::mpsc;
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let (graph, numbers) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     let tell = std::sync::Mutex::new(tell);
+    ///     numbers.inspect(move |n, weight| tell.lock().unwrap().send((*n, weight)).unwrap());
+    ///     numbers.handle()
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(numbers, [3]).remove(numbers, [4]).commit()?;
+    /// let mut changes: Vec<(i64, Weight)> = told.try_iter().collect();
+    /// changes.sort();
+    /// assert_eq!(changes, [(3, 1), (4, -1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn inspect(self, inspect: impl Fn(&T, Weight) + Send + Sync + 'static) -> Self {
         let inspect = move |row: &S::Row<T>, weight| inspect(S::row(row), weight);
@@ -86,7 +161,8 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         )
     }
 
-    /// The negative of the stream: each weight changes its sign. `a.plus(b.negate())` is `a` minus `b`. No state.
+    /// The negative of the stream: each weight changes its sign (DBSP §3). `a.plus(b.negate())` is `a` minus `b`, where
+    /// SQL's `EXCEPT ALL` is [`Self::except_all`]. State and cost: none. Error: a weight whose negative does not fit.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (all, done, open)) = Graph::build("tasks", |g| {
@@ -111,7 +187,20 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         )
     }
 
-    /// The sum of two streams. SQL: `UNION ALL`. No state.
+    /// The sum of two streams (DBSP §7.1). SQL: `UNION ALL`. State and cost: none.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (a, b, out)) = Graph::build("bags", |g| {
+    ///     let (a, b) = (g.input::<i64>("a"), g.input::<i64>("b"));
+    ///     (a.handle(), b.handle(), a.plus(b).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(a, [1, 2]).insert(b, [2]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 1), (2, 2)])?);
+    /// let changed = store.change().remove(b, [2]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(2, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn plus(self, other: impl Into<Stream<'g, T, S>>) -> Self {
         let at = Location::caller();
@@ -126,9 +215,25 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.at(id)
     }
 
-    /// The running sum of the stream: at each iteration, all that came so far (DBSP §2, `I`).
+    /// The running sum of the stream: at each iteration, all that came so far (DBSP §2.3, `I`). An output then has a
+    /// table's contents where it would have its change.
     ///
-    /// State: that sum. Cost: each iteration reads and puts out all of it.
+    /// State: that sum. Cost: each iteration reads and puts out all of it, also one that changes nothing of it.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.integrate().output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 1)])?);
+    /// let changed = store.change().insert(numbers, [2]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 1), (2, 1)])?);
+    /// let changed = store.change().remove(numbers, [1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(2, 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn integrate(self) -> Self {
         self.remembering("integrate", "sum", |table| {
@@ -139,7 +244,8 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         })
     }
 
-    /// The stream, one iteration later (DBSP §2, `z⁻¹`). State: the last delta.
+    /// The stream, one iteration later (DBSP §2.2, `z⁻¹`). State: the last delta. Cost: each iteration reads it, and
+    /// writes the next one in its place.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (words, late)) = Graph::build("late", |g| {
@@ -163,8 +269,23 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         })
     }
 
-    /// At each iteration what came, less what came in the one before (DBSP §2, `D`): the inverse of
-    /// [`Self::integrate`]. State: the last delta.
+    /// At each iteration what came, less what came in the one before (DBSP §2.3, `D`): the inverse of
+    /// [`Self::integrate`]. State and cost: as [`Self::delay`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.differentiate().output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 1)])?);
+    /// let changed = store.change().insert(numbers, [2]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, -1), (2, 1)])?);
+    /// let same = store.change().commit()?;
+    /// assert_eq!(same.get(out)?, ZSet::from_pairs([(2, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn differentiate(self) -> Self {
         self.remembering("differentiate", "last", |table| {

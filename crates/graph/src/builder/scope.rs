@@ -1,9 +1,9 @@
-//! Where a stream lives: at the top of a graph, inside the groups of a `per_group`, inside of a recursion. A scope says what a row, a key
-//! and a closure over rows become there, so that every operator is written once, for rows of any scope.
+//! Where a stream lives: at the top of a graph, inside the groups of a `per_group`, inside of a recursion. A scope says
+//! what a row, a key and a closure over rows become there, so that every operator is written once, for rows of any scope.
 //!
 //! A stream of `T` inside groups by `G` is in truth a stream of `Keyed<G, T>`, and a key `K` of it is `(G, K)`: the
 //! query is flattened, and costs what the same query over rows with one more key column costs. This is the lifting of
-//! a query to nested Z-sets (DBSP §8, nested relations).
+//! a query to nested Z-sets (DBSP §7.3, grouping).
 
 use std::marker::PhantomData;
 

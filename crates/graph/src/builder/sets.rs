@@ -17,10 +17,10 @@ fn copies(weight: Weight) -> Weight {
 }
 
 impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
-    /// Each row that is there (whose weight is positive), once. SQL: `SELECT DISTINCT`.
+    /// Each row that is there (whose weight is positive), once (DBSP §4.3, Proposition 4.7). SQL: `SELECT DISTINCT`.
     ///
     /// State: the stream, arranged by no key (shared with whoever wants it so). Cost: a changed row reads and writes
-    /// its own weight (DBSP §4).
+    /// its own weight.
     /// ```
     /// # use deltaview::prelude::*;
     /// let (graph, (words, seen)) = Graph::build("words", |g| {
@@ -39,18 +39,19 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.row_by_row("distinct", None, |weight, _| Weight::from(weight > 0))
     }
 
-    /// The rows that are in either stream, each once. SQL: `UNION`. State and cost: as [`Self::distinct`], of both.
+    /// The rows that are in either stream, each once. SQL: `UNION`. State: both streams, arranged by no key. Cost: a
+    /// changed row reads its weight on both sides, and writes one.
     /// ```
     /// # use deltaview::prelude::*;
-    /// # let (graph, (a, b, either, both, only_a)) = Graph::build("sets", |g| {
-    /// #     let (a, b) = (g.input::<u8>("a"), g.input::<u8>("b"));
-    /// let (either, both, only_a) = (a.union(b), a.intersect(b), a.except(b));
-    /// #     (a.handle(), b.handle(), either.view("either"), both.view("both"), only_a.view("only_a"))
-    /// # })?;
-    /// # let mut store = MemoryStore::new(&graph);
-    /// store.change().insert(a, [1, 1, 2]).insert(b, [2, 3]).commit()?;
-    /// # let rows = |view| -> Result<Vec<u8>, deltaview::Error> { store.view(view).iter()?.map(|row| Ok(row?.0)).collect() };
-    /// assert_eq!((rows(either)?, rows(both)?, rows(only_a)?), (vec![1, 2, 3], vec![2], vec![1]));
+    /// let (graph, (a, b, out)) = Graph::build("bags", |g| {
+    ///     let (a, b) = (g.input::<i64>("a"), g.input::<i64>("b"));
+    ///     (a.handle(), b.handle(), a.union(b).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(a, [1, 1, 2]).insert(b, [2, 3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 1), (2, 1), (3, 1)])?);
+    /// let changed = store.change().remove(a, [1, 2]).remove(b, [3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(3, -1)])?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
@@ -60,7 +61,21 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         })
     }
 
-    /// The rows that are in both streams, each once. SQL: `INTERSECT`. State and cost: as [`Self::distinct`], of both.
+    /// The rows that are in both streams, each once. SQL: `INTERSECT`. State: both streams, arranged by no key. Cost: a
+    /// changed row reads its weight on both sides, and writes one.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (a, b, out)) = Graph::build("bags", |g| {
+    ///     let (a, b) = (g.input::<i64>("a"), g.input::<i64>("b"));
+    ///     (a.handle(), b.handle(), a.intersect(b).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(a, [1, 2, 2]).insert(b, [2, 3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(2, 1)])?);
+    /// let changed = store.change().remove(b, [2]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(2, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn intersect(self, other: impl Into<Self>) -> Self {
         self.row_by_row("intersect", Some(other.into()), |left, right| {
@@ -68,8 +83,21 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         })
     }
 
-    /// The rows that are in this stream and not in the other, each once. SQL: `EXCEPT`. State and cost: as
-    /// [`Self::distinct`], of both.
+    /// The rows that are in this stream and not in the other, each once. SQL: `EXCEPT`. State: both streams, arranged
+    /// by no key. Cost: a changed row reads its weight on both sides, and writes one.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (a, b, out)) = Graph::build("bags", |g| {
+    ///     let (a, b) = (g.input::<i64>("a"), g.input::<i64>("b"));
+    ///     (a.handle(), b.handle(), a.except(b).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(a, [1, 1, 2]).insert(b, [2]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 1)])?);
+    /// let changed = store.change().insert(b, [1]).remove(b, [2]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, -1), (2, 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn except(self, other: impl Into<Self>) -> Self {
         self.row_by_row("except", Some(other.into()), |left, right| {
@@ -77,25 +105,38 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         })
     }
 
-    /// All copies of the rows of both streams: [`Self::plus`] by its name in SQL, `UNION ALL`. No state.
+    /// All copies of the rows of both streams: [`Self::plus`] by its name in SQL, `UNION ALL`. State and cost: none.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (a, b, out)) = Graph::build("bags", |g| {
+    ///     let (a, b) = (g.input::<i64>("a"), g.input::<i64>("b"));
+    ///     (a.handle(), b.handle(), a.union_all(b).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(a, [1]).insert(b, [1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 2)])?);
+    /// let changed = store.change().remove(a, [1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn union_all(self, other: impl Into<Self>) -> Self {
         self.plus(other)
     }
 
-    /// As many copies of a row as both streams have. SQL: `INTERSECT ALL`. State and cost: as [`Self::distinct`], of
-    /// both.
+    /// As many copies of a row as both streams have. SQL: `INTERSECT ALL`. State: both streams, arranged by no key.
+    /// Cost: a changed row reads its weight on both sides, and writes one.
     /// ```
     /// # use deltaview::prelude::*;
-    /// # let (graph, (a, b, both, more)) = Graph::build("bags", |g| {
-    /// #     let (a, b) = (g.input::<u8>("a"), g.input::<u8>("b"));
-    /// let (both, more) = (a.intersect_all(b), a.except_all(b));
-    /// #     (a.handle(), b.handle(), both.view("both"), more.view("more"))
-    /// # })?;
-    /// # let mut store = MemoryStore::new(&graph);
-    /// store.change().insert(a, [1, 1, 1, 2]).insert(b, [1, 1]).commit()?;
-    /// assert_eq!(store.view(both).iter()?.into_zset()?.weight(&1), 2);
-    /// assert_eq!(store.view(more).iter()?.into_zset()?.weight(&1), 1);
+    /// let (graph, (a, b, out)) = Graph::build("bags", |g| {
+    ///     let (a, b) = (g.input::<i64>("a"), g.input::<i64>("b"));
+    ///     (a.handle(), b.handle(), a.intersect_all(b).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(a, [1, 1, 1, 2]).insert(b, [1, 1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 2)])?);
+    /// let changed = store.change().remove(b, [1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, -1)])?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
@@ -105,8 +146,21 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         })
     }
 
-    /// The copies of a row that this stream has more than the other. SQL: `EXCEPT ALL`. State and cost: as
-    /// [`Self::distinct`], of both.
+    /// The copies of a row that this stream has more than the other. SQL: `EXCEPT ALL`. State: both streams, arranged
+    /// by no key. Cost: a changed row reads its weight on both sides, and writes one.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (a, b, out)) = Graph::build("bags", |g| {
+    ///     let (a, b) = (g.input::<i64>("a"), g.input::<i64>("b"));
+    ///     (a.handle(), b.handle(), a.except_all(b).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(a, [1, 1, 1, 2]).insert(b, [1, 1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 1), (2, 1)])?);
+    /// let changed = store.change().insert(b, [1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn except_all(self, other: impl Into<Self>) -> Self {
         self.row_by_row("except_all", Some(other.into()), |left, right| {

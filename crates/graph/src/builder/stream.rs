@@ -93,7 +93,21 @@ impl<'g, T: Row> Stream<'g, T> {
         InputHandle::new(self.builder.target(self.id))
     }
 
-    /// Returns the stream's delta from every iteration. No state.
+    /// Returns the stream's delta from every iteration. No state, no cost beside the delta. Error: inside of a
+    /// recursion.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [3, 3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(3, 2)])?);
+    /// let changed = store.change().remove(numbers, [3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(3, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn output(self, name: impl Into<String>) -> OutputHandle<T> {
         let work = Work::operator(Output::<T>(PhantomData)).ending();
@@ -106,16 +120,44 @@ impl<'g, T: Row> Stream<'g, T> {
     }
 
     /// Keeps the stream's rows in a table that can be read at any time: by the key of the group for what `group_by`
-    /// made, by no key for other rows ([`Indexable::default_index`]).
+    /// made, by no key for other rows ([`Indexable::default_index`]). SQL: `CREATE MATERIALIZED VIEW`. State and cost:
+    /// as [`Self::view_by`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, signs)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     let by_sign = Index::new("sign", |n: &i64| n.signum());
+    ///     (numbers.handle(), numbers.group_by(by_sign).count().view("signs"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(numbers, [3, 4, -5]).commit()?;
+    /// let changed = store.change().remove(numbers, [-5]).commit()?;
+    /// assert_eq!(changed.get(signs)?.weight(&Keyed::new(-1, 1)), -1); // a view returns its delta too
+    /// assert_eq!(store.view(signs).get(&1)?, Some(Keyed::new(1, 2)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn view(self, name: impl Into<String>) -> ViewHandle<T, <T as Indexable>::Key> {
         self.view_by(name, T::default_index())
     }
 
-    /// Keeps the stream's rows in a table that can be read at any time, by an index. [`Builder::also_by`] adds
-    /// further ones.
+    /// Keeps the stream's rows in a table that can be read at any time, by an index. [`Builder::also_by`] adds further
+    /// ones.
     ///
-    /// State: the rows. A view that a join wants by the same index is one table with the join's.
+    /// State: the rows. Cost: a changed row is written, and nothing is read. A view that a join wants by the same index
+    /// is one table with the join's. Errors: a view of the same rows by the same index, or inside of a recursion.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, by_size)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.view_by("by_size", Index::new("size", |n: &i64| n.abs())))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(numbers, [5, -7, 3]).commit()?;
+    /// let large: Result<Vec<(i64, Weight)>, _> = store.view(by_size).range(4..)?.collect();
+    /// assert_eq!(large?, [(5, 1), (-7, 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn view_by<K: IndexKey>(
         self,
@@ -149,7 +191,20 @@ impl<'g, T: Row> Stream<'g, T> {
 
 impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// Gives the vertex a name of its own, in the place of the one made from its operator and its inputs. Names of
-    /// tables begin with it, so a name that stays lets the query around it change.
+    /// tables begin with it, so a name that stays lets the query around it change. Error: a name that is taken.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, _) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales");
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     sales.group_by(by_shop.clone()).sum(|sale| sale.1).view("turnover");
+    ///     sales.group_by(by_shop).sum(|sale| sale.1 / 5).named("taxes").view("tax"); // two vertices can't have one name
+    /// })?;
+    /// let tables: Vec<String> = graph.tables().iter().map(|table| table.schema().name(None)).collect();
+    /// assert_eq!(tables[0], "sales__sales_sum_by_shop__groups");
+    /// assert!(tables.contains(&"sales__taxes__groups".to_string()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         let name = name.into();

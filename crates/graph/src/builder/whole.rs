@@ -8,7 +8,35 @@ use super::scope::Scope;
 use super::stream::Stream;
 
 /// Aggregates over all rows put out one row, while there are rows: while their total weight is not zero. A view of an
-/// empty stream has no row, where SQL has one with a count of 0 and NULL for the rest.
+/// empty stream has no row, where SQL has one with a count of 0 and NULL for the rest. State and cost are those of the
+/// same method of [`Grouped`](super::Grouped), of one group.
+/// ```
+/// # use deltaview::prelude::*;
+/// let (graph, (numbers, mean, words, first)) = Graph::build("numbers", |g| {
+///     let numbers = g.input::<i64>("numbers");
+///     let (odd, by_size) = (|n: &i64| n % 2 != 0, Index::new("size", |n: &i64| n.abs()));
+///     let mean = numbers.avg(|n| *n).view("mean");
+///     let words = numbers.fold(by_size.clone(), String::new(), |words, n, _weight| *words += &n.to_string());
+///     numbers.any(odd).view("any");
+///     numbers.every(odd).view("every");
+///     numbers.sum(|n| *n).view("sum");
+///     numbers.collect(|n| n / 10).view("collected");
+///     numbers.reduce(false, |a, b| Some(a ^ b), |_, weight| Some(weight % 2 != 0)).view("parity");
+///     numbers.count_distinct(by_size.clone()).view("sizes");
+///     numbers.max(by_size.clone()).view("greatest size");
+///     numbers.max_by(by_size.clone()).view("greatest");
+///     numbers.min(by_size.clone()).view("least size");
+///     (numbers.handle(), mean, words.view("words"), numbers.min_by(by_size).view("first"))
+/// })?;
+/// let mut store = MemoryStore::new(&graph);
+/// store.change().insert(numbers, [7, -3, 5]).commit()?;
+/// assert_eq!(store.view(mean).get(&())?, Some(OrderedFloat(3.0)));
+/// assert_eq!(store.view(words).get(&())?, Some("-357".to_string()));
+/// assert_eq!(store.view(first).get(&())?, Some(-3));
+/// store.change().remove(numbers, [7, -3, 5]).commit()?;
+/// assert_eq!(store.view(mean).get(&())?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
     /// Any aggregate of the module [`agg`] over all rows, or several at once as a tuple. See
     /// [`Grouped::aggregate`](super::Grouped::aggregate).
@@ -31,7 +59,21 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.all_rows("aggregate", aggregator)
     }
 
-    /// The number of rows, copies counted. SQL: `SELECT count(*)`.
+    /// The number of rows, copies counted. SQL: `SELECT count(*)`, but without a row for nothing. State: one row. Cost:
+    /// it is read and written.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     (numbers.handle(), numbers.count().output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [3, 3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(2, 1)])?);
+    /// let changed = store.change().remove(numbers, [3, 3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(2, -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn count(self) -> Stream<'g, Weight, S> {
         self.all_rows("count", agg::count())
@@ -131,6 +173,20 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
 
     /// The first `n` rows in the order of an index. SQL: `ORDER BY … LIMIT n`. See
     /// [`Grouped::first_n`](super::Grouped::first_n).
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (numbers, out)) = Graph::build("numbers", |g| {
+    ///     let numbers = g.input::<i64>("numbers");
+    ///     let by_size = Index::new("size", |n: &i64| n.abs());
+    ///     (numbers.handle(), numbers.first_n(by_size, 2).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(numbers, [1, -5, 3]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, 1), (3, 1)])?);
+    /// let changed = store.change().remove(numbers, [1]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(1, -1), (-5, 1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn first_n<O: IndexKey>(self, index: Index<T, O>, n: u64) -> Self {
         self.group_by(Index::unkeyed()).first_n(index, n)

@@ -20,9 +20,10 @@ use crate::state::ranked::Ranked;
 /// Each copy of a row is there, and rows with one key are in their own order. A row whose weight is not positive is not
 /// there.
 ///
-/// State: the rows, arranged by group and order, and for each place of the order what there is up to it. Cost: a change
-/// reads and writes the rows and places from the first one that it touches up to the last one whose value is another:
-/// a row that is added at the end of a group costs that row, one at its beginning renumbers the group.
+/// State: the rows, arranged by group and order, and for each place of the order (each key in a group) the copies, the
+/// places and the sum up to it. Cost: a change reads the rows from the first place that it touches, up to the last one
+/// where any of these is another than before, and writes the places between. A row that is added at the end of a group
+/// costs that row; one at its beginning changes the number of all copies behind it, and costs the group.
 pub struct Window<'g, T, K, O, S = Root> {
     grouped: Grouped<'g, T, K, S>,
     order: Index<T, O>,
@@ -311,38 +312,146 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
 }
 
 impl<'g, T: Row, K: IndexKey + Row, O: IndexKey + Row, S: Scope> Window<'g, T, K, O, S> {
-    /// The number of each copy of a row, from 1. SQL: `row_number()`.
+    /// The number of each copy of a row, from 1, by key and then by row. SQL: `row_number()`. State and cost: see
+    /// [`Window`]. Error: to number more than 16,777,216 copies in one iteration.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).window(by_price).row_number().output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 3), ('u', 9)]).commit()?;
+    /// let expected = [(Pair::new(('u', 3), 1), 1), (Pair::new(('u', 3), 2), 1), (Pair::new(('u', 9), 3), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// let expected = [(Pair::new(('u', 3), 2), -1), (Pair::new(('u', 9), 3), -1), (Pair::new(('u', 9), 2), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn row_number(self) -> Stream<'g, Pair<T, Weight>, S> {
         self.named_over("row_number", over::row_number())
     }
 
-    /// One more than the copies whose key is less. SQL: `rank()`.
+    /// One more than the copies whose key is less. SQL: `rank()`. State and cost: see [`Window`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).window(by_price).rank().output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 3), ('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(('u', 3), 1), 2), (Pair::new(('u', 9), 3), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// let expected = [(Pair::new(('u', 3), 1), -1), (Pair::new(('u', 9), 3), -1), (Pair::new(('u', 9), 2), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn rank(self) -> Stream<'g, Pair<T, Weight>, S> {
         self.named_over("rank", over::rank())
     }
 
-    /// One more than the keys that are less. SQL: `dense_rank()`.
+    /// One more than the keys that are less. SQL: `dense_rank()`. State and cost: see [`Window`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).window(by_price).dense_rank().output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 3), ('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(('u', 3), 1), 2), (Pair::new(('u', 9), 2), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(('u', 3), 1), -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn dense_rank(self) -> Stream<'g, Pair<T, Weight>, S> {
         self.named_over("dense_rank", over::dense_rank())
     }
 
-    /// The row so many copies before. SQL: `lag(row, rows)`.
+    /// The row so many copies before, by key and then by row; `None` where there is none. SQL: `lag(row, rows)`. State
+    /// and cost: see [`Window`]. Error: as [`Self::row_number`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).window(by_price).lag(1).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 9)]).commit()?;
+    /// let expected = [(Pair::new(('u', 3), None), 1), (Pair::new(('u', 9), Some(('u', 3))), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// let changed = store.change().remove(sales, [('u', 3)]).commit()?;
+    /// let expected = [
+    ///     (Pair::new(('u', 3), None), -1),
+    ///     (Pair::new(('u', 9), Some(('u', 3))), -1),
+    ///     (Pair::new(('u', 9), None), 1),
+    /// ];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn lag(self, rows: u32) -> Stream<'g, Pair<T, Option<T>>, S> {
         self.named_over("lag", over::lag(rows))
     }
 
-    /// The row so many copies after. SQL: `lead(row, rows)`.
+    /// The row so many copies after, by key and then by row; `None` where there is none. SQL: `lead(row, rows)`. State
+    /// and cost: see [`Window`]. Error: as [`Self::row_number`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).window(by_price).lead(1).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 9)]).commit()?;
+    /// let expected = [(Pair::new(('u', 3), Some(('u', 9))), 1), (Pair::new(('u', 9), None), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// let changed = store.change().remove(sales, [('u', 9)]).commit()?;
+    /// let expected = [
+    ///     (Pair::new(('u', 3), Some(('u', 9))), -1),
+    ///     (Pair::new(('u', 9), None), -1),
+    ///     (Pair::new(('u', 3), None), 1),
+    /// ];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn lead(self, rows: u32) -> Stream<'g, Pair<T, Option<T>>, S> {
         self.named_over("lead", over::lead(rows))
     }
 
     /// The sum over all copies whose key is not greater. SQL: `sum(…) OVER (… ORDER BY …)`, whose frame includes the
-    /// rows with the same key.
+    /// rows with the same key. State and cost: see [`Window`]. Error: a sum that overflows its type.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).window(by_price).running_sum(|sale| sale.1).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 3), ('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(('u', 3), 6), 2), (Pair::new(('u', 9), 15), 1)])?);
+    /// let changed = store.change().remove(sales, [('u', 9)]).commit()?;
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs([(Pair::new(('u', 9), 15), -1)])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn running_sum<V: AbelianGroup + Row>(
         self,
@@ -351,7 +460,30 @@ impl<'g, T: Row, K: IndexKey + Row, O: IndexKey + Row, S: Scope> Window<'g, T, K
         self.named_over("running_sum", over::running_sum(value))
     }
 
-    /// Any function of the module [`over`], or several at once as a tuple, in one operator.
+    /// Any function of the module [`over`], or several at once as a tuple, in one operator and with one table of
+    /// places. State and cost: see [`Window`].
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// use deltaview::over;
+    /// let (graph, (sales, out)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(char, i64)>("sales"); // shop, price
+    ///     let by_shop = Index::new("shop", |sale: &(char, i64)| sale.0);
+    ///     let by_price = Index::new("price", |sale: &(char, i64)| sale.1);
+    ///     (sales.handle(), sales.group_by(by_shop).window(by_price).over((over::rank(), over::lead(1))).output("out"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let changed = store.change().insert(sales, [('u', 3), ('u', 9)]).commit()?;
+    /// let expected = [(Pair::new(('u', 3), (1, Some(('u', 9)))), 1), (Pair::new(('u', 9), (2, None)), 1)];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// let changed = store.change().remove(sales, [('u', 9)]).commit()?;
+    /// let expected = [
+    ///     (Pair::new(('u', 3), (1, Some(('u', 9)))), -1),
+    ///     (Pair::new(('u', 9), (2, None)), -1),
+    ///     (Pair::new(('u', 3), (1, None)), 1),
+    /// ];
+    /// assert_eq!(changed.get(out)?, ZSet::from_pairs(expected)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn over<F: WindowFunction<T>>(self, function: F) -> Stream<'g, Pair<T, F::Output>, S> {
         self.named_over("over", function)

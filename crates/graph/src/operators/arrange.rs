@@ -1,5 +1,5 @@
 //! Arranging a stream by an index: its rows by key, in a table. Joins and views read it. The state is the integral of
-//! the stream (DBSP §3, `I`).
+//! the stream (DBSP §2.3, `I`).
 
 use deltaview_schema::{Index, IndexKey, Row};
 

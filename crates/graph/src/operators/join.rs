@@ -1,5 +1,5 @@
 //! The equi-join: bilinear, so its delta is `ΔL ⋈ R + L ⋈ ΔR + ΔL ⋈ ΔR`, with `L` and `R` as they were before the
-//! iteration (DBSP §4, Theorem 3.4 on bilinear operators).
+//! iteration (DBSP §3, Theorem 3.4 on bilinear operators).
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! The semi-join and the anti-join: the rows of one side whose key the other side has, or has not. A product of the
-//! left side with a 0 or 1 a key, so its delta is that of a bilinear operator (DBSP §4).
+//! left side with a 0 or 1 a key, so its delta is that of a bilinear operator (DBSP §3, Theorem 3.4).
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

@@ -169,7 +169,7 @@ proptest! {
         prop_assert!(backwards.iter().eq(kept.iter().rev()));
     }
 
-    /// Mapping is linear (DBSP §3): the map of a sum is the sum of the maps.
+    /// Mapping is linear (DBSP §4.2): the map of a sum is the sum of the maps.
     #[test]
     fn mapping_is_linear(
         a in vec((0..8_u8, -5..=5_i64), 0..8),

@@ -131,6 +131,6 @@ pub(super) fn probe<G: IndexKey, O: IndexKey, T: Row>(
     };
     let work = work.writing(table).ending();
     let builder = stream.builder;
-    let _: Stream<'_, T> = builder.draft(naming, "probe", &[stream.id], work, Location::caller());
+    builder.draft::<T>(naming, "probe", &[stream.id], work, Location::caller());
     told
 }

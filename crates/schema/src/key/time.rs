@@ -152,10 +152,7 @@ mod tests {
         assert_eq!(time.before(&TimeDelta::MAX), NaiveDateTime::MIN);
         let instant = time.and_utc();
         assert_eq!(instant.before(&hours) + hours, instant);
-        assert_eq!(
-            instant.before(&TimeDelta::MAX),
-            DateTime::<Utc>::MIN_UTC
-        );
+        assert_eq!(instant.before(&TimeDelta::MAX), DateTime::<Utc>::MIN_UTC);
     }
 
     #[cfg(feature = "jiff")]
@@ -163,7 +160,10 @@ mod tests {
     fn jiff_takes_spans_off() {
         use jiff::civil::{Date, DateTime, date};
         use jiff::{SignedDuration, Timestamp};
-        let (day, hours) = (SignedDuration::from_hours(24), SignedDuration::from_hours(47));
+        let (day, hours) = (
+            SignedDuration::from_hours(24),
+            SignedDuration::from_hours(47),
+        );
         assert_eq!(date(2024, 3, 1).before(&day), date(2024, 2, 29));
         assert_eq!(date(2024, 3, 1).before(&hours), date(2024, 2, 29));
         assert_eq!(date(2024, 3, 1).before(&SignedDuration::MAX), Date::MIN);

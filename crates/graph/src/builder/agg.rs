@@ -315,7 +315,7 @@ where
     fn scale(&self, _: &R, _: Weight) -> Option<Weight> {
         Some(0)
     }
-    fn from_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, Weight)> {
+    fn other_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, Weight)> {
         let input = self.input;
         let counted = input.and_then(|input| inputs.get::<Delta<Keyed<K2, Weight>>>(input));
         // A key that stays loses one count and gets another, which adds up to nothing.
@@ -558,9 +558,9 @@ macro_rules! tuples {
             fn scale(&self, row: &R, weight: Weight) -> Option<($($name,)+)> {
                 Some(($(self.$position.scale(row, weight)?,)+))
             }
-            fn from_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, ($($name,)+))> {
+            fn other_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, ($($name,)+))> {
                 let mut all = Vec::new();
-                $(for (group, adds) in self.$position.from_inputs(inputs) {
+                $(for (group, adds) in self.$position.other_inputs(inputs) {
                     let mut sum = self.zero();
                     sum.$position = adds;
                     all.push((group, sum));

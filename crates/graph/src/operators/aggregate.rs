@@ -28,7 +28,7 @@ pub(crate) trait Linear<G, R, A>: Send + Sync {
     /// A row, so many times.
     fn scale(&self, row: &R, weight: Weight) -> Option<A>;
     /// What is added by inputs other than the rows themselves.
-    fn from_inputs(&self, _inputs: InputSlots<'_>) -> Vec<(G, A)> {
+    fn other_inputs(&self, _inputs: InputSlots<'_>) -> Vec<(G, A)> {
         Vec::new()
     }
     /// The state of a group with these rows, each once.
@@ -177,7 +177,7 @@ where
                 return Err(overflow(&self.index.key(row)));
             }
         }
-        for (key, adds) in linear.from_inputs(inputs) {
+        for (key, adds) in linear.other_inputs(inputs) {
             if !add(key.clone(), 0, Some(adds))? {
                 return Err(overflow(&key));
             }

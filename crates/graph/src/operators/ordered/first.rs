@@ -1,5 +1,6 @@
 //! The first rows of a group in some order, copies counted.
 
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use deltaview_schema::{Index, IndexKey, Row};
@@ -45,7 +46,7 @@ impl Taken {
 pub(crate) struct First<G, R, O> {
     pub(crate) table: TableId,
     pub(crate) taken: Taken,
-    pub(crate) types: std::marker::PhantomData<fn() -> (G, R, O)>,
+    pub(crate) types: PhantomData<fn(G, R, O)>,
 }
 
 impl<G: IndexKey, R: Row, O: IndexKey> First<G, R, O> {

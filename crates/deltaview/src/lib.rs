@@ -69,7 +69,7 @@ pub use deltaview_graph::{
 };
 pub use deltaview_schema::{
     ColumnType, Difference, Field, Identity, Index, IndexKey, IndexSchema, Indexable, KeyColumn,
-    KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, codec,
+    KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, TimeKey, codec,
 };
 pub use deltaview_store::{
     Committed, Error, ErrorKind, MemoryStore, Pending, Rows, Store, View, catalog,

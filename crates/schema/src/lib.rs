@@ -34,7 +34,7 @@ mod table;
 pub use identity::Identity;
 pub use index::{Index, IndexIdentity};
 pub use indexable::{Indexable, Row};
-pub use key::{ColumnType, IndexKey, KeyColumn, KeyValue, order};
+pub use key::{ColumnType, IndexKey, KeyColumn, KeyValue, TimeKey, order};
 pub use shape::{Field, Shape};
 pub use table::{Column, Difference, IndexSchema, TableSchema, cut_name, describe_differences};
 

@@ -12,6 +12,7 @@ mod rowwise;
 mod scope;
 mod sets;
 mod stream;
+mod time;
 mod whole;
 mod window;
 

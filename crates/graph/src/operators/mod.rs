@@ -12,6 +12,7 @@ pub(crate) mod nested;
 pub(crate) mod ordered;
 mod output;
 mod present;
+mod retain;
 mod sets;
 mod stateless;
 mod streams;
@@ -32,6 +33,7 @@ pub(crate) use keyed_table::KeyedTable;
 pub(crate) use linear::{Input, Plus};
 pub(crate) use output::{Output, OutputDelta};
 pub(crate) use present::Present;
+pub(crate) use retain::{Newest, Retain};
 pub(crate) use sets::{RowByRow, Weigh};
 pub(crate) use stateless::{
     Chain, FilterStage, FlatMapStage, InspectStage, MapStage, NegateStage, Stage,

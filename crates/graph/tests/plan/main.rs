@@ -3,6 +3,7 @@
 mod names;
 mod passes;
 mod problems;
+mod retain;
 mod tick;
 
 use std::cmp::Reverse;

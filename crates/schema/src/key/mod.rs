@@ -1,6 +1,6 @@
 //! Keys: what an index can be of, the SQL columns that a key becomes, and the order-preserving encoding for what SQL
 //! has no faithful column for. `atoms` has the single values, `composite` options, reverses and tuples, `order` the
-//! encoding. It never knows a dialect.
+//! encoding, `time` which keys are times. It never knows a dialect.
 
 mod atoms;
 #[cfg(feature = "chrono")]
@@ -13,10 +13,13 @@ mod jiff;
 pub mod order;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hash;
+
+pub use time::TimeKey;
 
 /// A type that an index can be of: its order in SQL is exactly its `Ord`.
 ///

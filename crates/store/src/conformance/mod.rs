@@ -310,6 +310,13 @@ suite! { $
         graphs_of_other_names_live_side_by_side
         stores_of_one_place_see_what_the_others_commit
     }
+    time {
+        rows_behind_the_newest_time_expire
+        rows_that_come_too_late_are_not_let_in
+        each_group_has_a_newest_time_of_its_own
+        a_random_history_is_retained_as_a_model_says
+        an_endless_input_is_kept_in_bounds
+    }
     history {
         a_long_history_is_what_a_model_says
     }

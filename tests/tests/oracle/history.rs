@@ -59,6 +59,7 @@ pub(crate) enum Failure {
     DifferentRow,
     UpdatedKey,
     Panicked,
+    TooManySteps,
 }
 
 impl Failure {
@@ -69,6 +70,8 @@ impl Failure {
             Self::DifferentRow => matches!(kind, TickErrorKind::DifferentRow { .. }),
             Self::UpdatedKey => matches!(kind, TickErrorKind::UpdatedKey { .. }),
             Self::Panicked => matches!(kind, TickErrorKind::Panicked { .. }),
+            // There is no recursion yet.
+            Self::TooManySteps => false,
         }
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use deltaview::{
     Builder, Graph, Index, InputHandle, Keyed, Pair, Row, Stream, TableHandle, ViewHandle, ZSet,
 };
-use deltaview_tests::item::{Item, Key, Total, TypedKey, small};
+use deltaview_tests::item::{Item, Key, TypedKey, small};
 use deltaview_tests::plan::{Aggregate, Join, Plan, Query, Sink, Source};
+use deltaview_tests::total::Total;
 
 use crate::probe::{Expects, OutputProbe, Probe, Shown, TableCheck, ViewProbe};
 
@@ -188,6 +189,7 @@ impl<'g> Lowering<'g, '_> {
                 ));
                 of(input).differentiate()
             }
+            missing => unreachable!("{missing:?} is missing"),
         };
         stream.named(name)
     }
@@ -261,6 +263,7 @@ impl<'g> Lowering<'g, '_> {
                 let reduced = groups.reduce(0, |one, other| Some((one + other) % 97), scaled);
                 self.groups::<K, _, i64>(node, reduced)
             }
+            missing => unreachable!("{missing:?} is missing"),
         }
     }
 

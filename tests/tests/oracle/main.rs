@@ -23,6 +23,7 @@ mod generate;
 mod graphs;
 mod history;
 mod lower;
+mod missing;
 mod overflow;
 mod probe;
 mod rig;

@@ -10,9 +10,10 @@ use deltaview::{
     ViewHandle, ZSet,
 };
 use deltaview_graph::Changes;
-use deltaview_tests::item::{Item, Total};
+use deltaview_tests::item::Item;
 use deltaview_tests::naive::{Bag, Naive, bag};
 use deltaview_tests::plan::{Aggregate, Plan, Query};
+use deltaview_tests::total::Total;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -108,6 +109,7 @@ fn is_zero(total: &Total) -> bool {
         Total::Wide(value) => *value == 0,
         Total::Two(one, other) => (*one, *other) == (0, 0),
         Total::Set(rows) => rows.is_empty(),
+        _ => false,
     }
 }
 

@@ -96,10 +96,16 @@ impl Rig {
             failures,
             ..
         } = making;
-        let failures: Vec<Failure> = failures.into_iter().flatten().collect();
+        let mut failures: Vec<Failure> = failures.into_iter().flatten().collect();
         let attempt = self.attempt(&change);
+        // A recursion may fail before a source does, if its rows are at hand.
+        let stepped = self.naive.step(contents);
+        if stepped.is_err() {
+            failures.push(Failure::TooManySteps);
+        } else if !failures.is_empty() {
+            self.naive.step_back();
+        }
         if failures.is_empty() {
-            self.naive.step(contents);
             self.check_returned(attempt)?;
         } else {
             check_failed(attempt, &failures)?;
@@ -291,7 +297,9 @@ fn check_failed(attempt: Attempt, failures: &[Failure]) -> Result<(), TestCaseEr
                 .and_then(Error::tick)
                 .map(|tick| tick.kind()),
         )?;
-        prop_assert_eq!(of_store(&sqlite), of_store(&memory));
+        if failures.len() == 1 {
+            prop_assert_eq!(of_store(&sqlite), of_store(&memory));
+        }
     }
     Ok(())
 }

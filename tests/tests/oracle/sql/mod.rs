@@ -1,12 +1,14 @@
 //! What SQL can say, SQLite answers too: the same history is loaded into plain tables, and each view is compared with
-//! the answer to a query written by hand.
+//! the answer to a query written by hand. So are the definitions of the naive evaluator.
+
+mod queries;
 
 use std::cmp::Reverse;
 
 use deltaview::prelude::*;
 use deltaview::{Stream, Synchronous};
 use deltaview_tests::item::Item;
-use deltaview_tests::naive::{Bag, add, bag};
+use deltaview_tests::naive::{Bag, add, bag, evaluate};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use rusqlite::Connection;
@@ -18,6 +20,9 @@ const REGRESSIONS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/oracle/regressions/sql.txt"
 );
+
+const TABLES: &str = "CREATE TABLE t (a INTEGER, b TEXT, c INTEGER); \
+                      CREATE TABLE u (a INTEGER, b TEXT, c INTEGER)";
 
 type Build = for<'g> fn(Stream<'g, Item>, Stream<'g, Item>) -> Stream<'g, Item>;
 
@@ -180,6 +185,26 @@ proptest! {
     #![proptest_config(config(6, REGRESSIONS))]
 
     #[test]
+    fn definitions_are_what_sqlite_answers(
+        history in prop::collection::vec(prop::collection::vec(step(), 0..6), 1..8),
+    ) {
+        let plain = Connection::open_in_memory().map_err(failed)?;
+        plain.execute_batch(TABLES).map_err(failed)?;
+        let mut contents = [Bag::new(), Bag::new()];
+        for steps in &history {
+            for step in steps {
+                do_plain(&plain, &mut contents, step);
+            }
+            let [u, t] = contents.clone();
+            for said in queries::all() {
+                let expected = answer(&plain, said.sql).map_err(failed)?;
+                let defined = evaluate(&said.operators, vec![t.clone(), u.clone()]).map_err(failed)?;
+                prop_assert_eq!(&defined, &expected, "{}", said.sql);
+            }
+        }
+    }
+
+    #[test]
     fn views_are_what_sqlite_answers(
         history in prop::collection::vec(prop::collection::vec(step(), 0..6), 1..8),
     ) {
@@ -196,9 +221,7 @@ proptest! {
         let mut sqlite = options.open(folder.path().join("pairs.db"), &graph).map_err(failed)?;
         let mut memory = MemoryStore::new(&graph);
         let plain = Connection::open_in_memory().map_err(failed)?;
-        plain
-            .execute_batch("CREATE TABLE t (a INTEGER, b TEXT, c INTEGER); CREATE TABLE u (a INTEGER, b TEXT, c INTEGER)")
-            .map_err(failed)?;
+        plain.execute_batch(TABLES).map_err(failed)?;
         let mut contents = [Bag::new(), Bag::new()];
         for steps in &history {
             let mut change = graph.change();

@@ -29,7 +29,7 @@ use crate::{IndexKey, KeyColumn};
 /// The closure must be a pure function: equal rows always have equal keys.
 pub struct Index<T, K> {
     name: String,
-    fields: Vec<String>,
+    fields: Fields,
     key: Arc<dyn Fn(&T) -> K + Send + Sync>,
     identity: IndexIdentity,
 }
@@ -39,9 +39,54 @@ pub struct Index<T, K> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexIdentity {
     name: String,
-    fields: Vec<String>,
+    fields: Fields,
     path: Vec<TypeId>,
-    instance: Option<usize>,
+    /// The addresses of the closures that capture something.
+    instances: Vec<usize>,
+}
+
+/// The names of the columns of a key: of the key as a whole, or of each part of a tuple.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fields {
+    Whole(String),
+    Parts(Vec<Fields>),
+}
+
+impl Fields {
+    fn of<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        let mut names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if names.len() == 1 {
+            Self::Whole(names.remove(0))
+        } else {
+            Self::Parts(names.into_iter().map(Self::Whole).collect())
+        }
+    }
+
+    /// The name of the column at a path of nested tuples.
+    fn name(&self, path: &[usize]) -> String {
+        match (self, path.split_first()) {
+            (Self::Whole(name), _) => path
+                .iter()
+                .fold(name.clone(), |name, part| format!("{name}_{part}")),
+            (Self::Parts(parts), Some((first, rest))) => match parts.get(*first) {
+                Some(part) => part.name(rest),
+                None => Self::Whole(format!("key_{first}")).name(rest),
+            },
+            (Self::Parts(parts), None) => parts
+                .first()
+                .map_or_else(|| "key".to_string(), |part| part.name(&[])),
+        }
+    }
+
+    /// The same names, each with a prefix.
+    fn prefixed(&self, prefix: &str) -> Self {
+        match self {
+            Self::Whole(name) => Self::Whole(format!("{prefix}_{name}")),
+            Self::Parts(parts) => {
+                Self::Parts(parts.iter().map(|part| part.prefixed(prefix)).collect())
+            }
+        }
+    }
 }
 
 impl<T, K> Clone for Index<T, K> {
@@ -90,13 +135,13 @@ impl<T: 'static, K: IndexKey> Index<T, K> {
         let key: Arc<dyn Fn(&T) -> K + Send + Sync> = Arc::new(key);
         // A closure that captures nothing is told by its type alone; any other also by its address.
         let instance = (size_of::<F>() > 0).then(|| Arc::as_ptr(&key).cast::<()>().addr());
-        let fields: Vec<String> = fields.into_iter().map(Into::into).collect();
+        let fields = Fields::of(fields);
         let path = vec![TypeId::of::<F>()];
         let identity = IndexIdentity {
             name: name.clone(),
             fields: fields.clone(),
             path,
-            instance,
+            instances: instance.into_iter().collect(),
         };
         Self {
             name,
@@ -117,7 +162,7 @@ impl<T: 'static, K: IndexKey> Index<T, K> {
     /// ```
     #[must_use]
     pub fn with_columns<N: Into<String>>(mut self, fields: impl IntoIterator<Item = N>) -> Self {
-        self.fields = fields.into_iter().map(Into::into).collect();
+        self.fields = Fields::of(fields);
         self.identity.fields.clone_from(&self.fields);
         self
     }
@@ -156,22 +201,7 @@ impl<T: 'static, K: IndexKey> Index<T, K> {
             descending,
             path,
         } = column;
-        let (field, rest) = match (self.fields.as_slice(), path.split_first()) {
-            ([one], _) => (one.clone(), path.as_slice()),
-            (many, Some((first, rest))) => (
-                many.get(*first)
-                    .cloned()
-                    .unwrap_or_else(|| format!("key_{first}")),
-                rest,
-            ),
-            (many, None) => (
-                many.first().cloned().unwrap_or_else(|| "key".to_string()),
-                &[][..],
-            ),
-        };
-        let name = rest
-            .iter()
-            .fold(field, |name, part| format!("{name}_{part}"));
+        let name = self.fields.name(&path);
         Column {
             name,
             column_type,
@@ -215,6 +245,87 @@ impl<T: 'static, K: IndexKey> Index<T, K> {
         self.lift::<Keyed<G, T>, K, OnValue>(name, |index, group| index.key(&group.value))
     }
 
+    /// The index of both keys: the rows by this one, and by the other among those with the same key.
+    ///
+    /// ```
+    /// use deltaview_schema::Index;
+    ///
+    /// let by_user = Index::new("user", |row: &(u32, u16)| row.0);
+    /// let by_day = Index::new("day", |row: &(u32, u16)| row.1);
+    /// let both = by_user.and(by_day);
+    /// assert_eq!((both.name(), both.key(&(7, 31))), ("user_and_day", (7, 31)));
+    /// ```
+    #[must_use]
+    pub fn and<K2: IndexKey>(self, other: Index<T, K2>) -> Index<T, (K, K2)> {
+        self.combine::<K2, (K, K2), Both>(other, |one, other| (one, other))
+    }
+
+    /// The index of a key made of both keys, which has the columns of the pair of them. `Via` names the way, so that
+    /// equal combinations are the same index. For operators.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn combine<K2: IndexKey, K3: IndexKey, Via: 'static>(
+        self,
+        other: Index<T, K2>,
+        combine: impl Fn(K, K2) -> K3 + Send + Sync + 'static,
+    ) -> Index<T, K3> {
+        let name = match (K::columns().len(), K2::columns().len()) {
+            (0, _) => other.name.clone(),
+            (_, 0) => self.name.clone(),
+            _ => format!("{}_and_{}", self.name, other.name),
+        };
+        let parts = Fields::Parts(vec![self.fields.clone(), other.fields.clone()]);
+        let names: Vec<String> = <(K, K2)>::columns()
+            .iter()
+            .map(|column| parts.name(&column.path).to_lowercase())
+            .collect();
+        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+        let fields = if distinct.len() == names.len() {
+            parts
+        } else {
+            Fields::Parts(vec![
+                self.fields.prefixed(&self.name),
+                other.fields.prefixed(&other.name),
+            ])
+        };
+        let path = [&self.identity.path, &other.identity.path].map(|path| path.iter().copied());
+        let [one, two] = path;
+        let identity = IndexIdentity {
+            name: name.clone(),
+            fields: fields.clone(),
+            path: one.chain([TypeId::of::<Via>()]).chain(two).collect(),
+            instances: [self.identity.instances, other.identity.instances].concat(),
+        };
+        let (first, second) = (self.key, other.key);
+        Index {
+            name,
+            fields,
+            key: Arc::new(move |row: &T| combine(first(row), second(row))),
+            identity,
+        }
+    }
+
+    /// The same index of the rows of a group, after the group's key. For operators that work inside of groups.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn within<G: IndexKey>(self) -> Index<Keyed<G, T>, (G, K)> {
+        let group = Index::declared("group", ["group"], |row: &Keyed<G, T>| row.key.clone());
+        let inner = self.inside::<G>();
+        let name = inner.name.clone();
+        let mut both = group.combine::<K, (G, K), Within>(inner, |group, key| (group, key));
+        both.name.clone_from(&name);
+        both.identity.name = name;
+        both
+    }
+
+    /// The same index of the rows of a group, by the same key. For operators that work inside of groups.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn inside<G: IndexKey>(self) -> Index<Keyed<G, T>, K> {
+        let name = self.name.clone();
+        self.lift::<Keyed<G, T>, K, Inside>(name, |index, row| index.key(&row.value))
+    }
+
     /// A new index that goes through this one; `Via` names the way, so that equal lifts are the same index.
     fn lift<U: 'static, K2: IndexKey, Via: 'static>(
         self,
@@ -240,6 +351,9 @@ struct OnLeft;
 struct OnRight;
 struct OnKey;
 struct OnValue;
+struct Both;
+struct Within;
+struct Inside;
 
 impl<T: 'static> Index<T, ()> {
     /// The index without a key: all rows are under one key, and are told apart by their identity alone.

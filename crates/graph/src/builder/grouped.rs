@@ -1,28 +1,32 @@
-//! [`Grouped`]: a stream with the index that it is grouped by, and the aggregates as its methods.
+//! [`Grouped`]: a stream with the index that it is grouped by. Its aggregates are here and in `agg`, its order in
+//! `order`, its windows in `window`.
 
 use std::any::TypeId;
 use std::panic::Location;
 use std::sync::Arc;
 
-use deltaview_schema::{Index, IndexKey, Indexable, Row};
-use deltaview_zset::{AbelianGroup, Keyed, Weight};
+use deltaview_schema::{Index, IndexKey, Indexable, OrderedFloat, Row};
+use deltaview_zset::{AbelianGroup, Keyed, Weight, ZSet};
 
+use super::agg::{self, Aggregator, Divide};
+use super::scope::{Root, Scope};
 use super::{Naming, Stream, Work};
-use crate::operators::{Aggregate, GroupOperations, GroupState};
+use crate::operators::{Aggregate, GroupState};
 
 /// A stream grouped by an index: made by [`Stream::group_by`].
 ///
 /// A group is there while the total weight of its rows is not zero: once its rows are all gone it disappears, as in
 /// SQL. A sum that happens to be zero does not make it disappear.
 ///
-/// Each aggregate keeps one row a group (its key, the total weight, the aggregate), never the rows themselves. A change
-/// reads and writes that one row for each group that it touches (DBSP §7).
-pub struct Grouped<'g, T, K> {
-    pub(crate) stream: Stream<'g, T>,
+/// Each aggregate keeps one row a group: its key, the total weight, and what is linear in the rows (DBSP §7). A change
+/// reads and writes that one row for each group that it touches. What is not linear (a minimum, a fold) keeps the rows
+/// too, arranged by group and order, which every other operator that wants them so shares.
+pub struct Grouped<'g, T, K, S = Root> {
+    pub(crate) stream: Stream<'g, T, S>,
     pub(crate) index: Index<T, K>,
 }
 
-impl<T, K> Clone for Grouped<'_, T, K> {
+impl<T, K, S> Clone for Grouped<'_, T, K, S> {
     fn clone(&self) -> Self {
         Self {
             stream: self.stream,
@@ -31,7 +35,7 @@ impl<T, K> Clone for Grouped<'_, T, K> {
     }
 }
 
-impl<T, K> std::fmt::Debug for Grouped<'_, T, K> {
+impl<T, K, S> std::fmt::Debug for Grouped<'_, T, K, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Grouped")
             .field("stream", &self.stream)
@@ -40,7 +44,7 @@ impl<T, K> std::fmt::Debug for Grouped<'_, T, K> {
     }
 }
 
-impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
+impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     /// The number of rows of each group, copies counted. SQL: `count(*)`.
     /// ```
     /// # use deltaview::prelude::*;
@@ -57,13 +61,8 @@ impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn count(self) -> Stream<'g, Keyed<K, Weight>> {
-        let operations = GroupOperations {
-            zero: (),
-            add: Arc::new(|(), ()| Some(())),
-            scale: Arc::new(|_: &T, _| Some(())),
-        };
-        self.aggregate("count", operations, |weight, ()| weight)
+    pub fn count(self) -> Stream<'g, Keyed<K, Weight>, S> {
+        self.aggregate_as("count", agg::count())
     }
 
     /// The sum of what the closure makes of each row. SQL: `sum(…)`; several sums at once with a tuple.
@@ -78,13 +77,48 @@ impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
     pub fn sum<V: AbelianGroup + Row>(
         self,
         value: impl Fn(&T) -> V + Send + Sync + 'static,
-    ) -> Stream<'g, Keyed<K, V>> {
-        let operations = GroupOperations {
-            zero: V::zero(),
-            add: Arc::new(|a: &V, b: &V| a.checked_add(b)),
-            scale: Arc::new(move |row: &T, weight| value(row).checked_scale(weight)),
-        };
-        self.aggregate("sum", operations, |_, sum| sum.clone())
+    ) -> Stream<'g, Keyed<K, V>, S> {
+        self.aggregate_as("sum", agg::sum(value))
+    }
+
+    /// The mean of an integer that the closure makes of each row: the exact sum divided by the number of rows, as a
+    /// double. SQL: `avg(…)`. For a mean of fixed-point numbers divide the sum by the count yourself.
+    #[track_caller]
+    pub fn avg<V: AbelianGroup + Divide + Row>(
+        self,
+        value: impl Fn(&T) -> V + Send + Sync + 'static,
+    ) -> Stream<'g, Keyed<K, OrderedFloat<f64>>, S> {
+        self.aggregate_as("avg", agg::avg(value))
+    }
+
+    /// Whether the closure holds for any row of the group. SQL: `bool_or(…)`, in the standard `any`.
+    #[track_caller]
+    pub fn any(
+        self,
+        holds: impl Fn(&T) -> bool + Send + Sync + 'static,
+    ) -> Stream<'g, Keyed<K, bool>, S> {
+        self.aggregate_as("any", agg::any(holds))
+    }
+
+    /// Whether the closure holds for every row of the group. SQL: `bool_and(…)`, `every(…)`.
+    #[track_caller]
+    pub fn every(
+        self,
+        holds: impl Fn(&T) -> bool + Send + Sync + 'static,
+    ) -> Stream<'g, Keyed<K, bool>, S> {
+        self.aggregate_as("every", agg::every(holds))
+    }
+
+    /// What the closure makes of each row of the group, as a Z-set. SQL: `array_agg(…)`, without an order.
+    ///
+    /// The Z-set is stored in the group's row, which each change of the group rewrites: for small groups. Large ones
+    /// are better kept as rows, in a view by the group's key.
+    #[track_caller]
+    pub fn collect<U: Row>(
+        self,
+        value: impl Fn(&T) -> U + Send + Sync + 'static,
+    ) -> Stream<'g, Keyed<K, ZSet<U>>, S> {
+        self.aggregate_as("collect", agg::collect(value))
     }
 
     /// An aggregate in a commutative group of your own: its zero, its addition, and what a row with a weight adds.
@@ -116,41 +150,92 @@ impl<'g, T: Row, K: IndexKey + Row> Grouped<'g, T, K> {
         zero: A,
         add: impl Fn(&A, &A) -> Option<A> + Send + Sync + 'static,
         scale: impl Fn(&T, Weight) -> Option<A> + Send + Sync + 'static,
-    ) -> Stream<'g, Keyed<K, A>> {
-        let operations = GroupOperations {
-            zero,
-            add: Arc::new(add),
-            scale: Arc::new(scale),
-        };
-        self.aggregate("reduce", operations, |_, aggregate| aggregate.clone())
+    ) -> Stream<'g, Keyed<K, A>, S> {
+        self.aggregate_as("reduce", agg::reduce(zero, add, scale))
+    }
+
+    /// The number of different keys that the rows of each group have by an index. SQL: `count(DISTINCT …)`.
+    ///
+    /// State: a count for each key of each group. Cost: a changed row reads and writes the count of its key.
+    #[track_caller]
+    pub fn count_distinct<V: IndexKey + Row>(
+        self,
+        index: Index<T, V>,
+    ) -> Stream<'g, Keyed<K, Weight>, S> {
+        self.aggregate_as("count_distinct", agg::count_distinct(index))
+    }
+
+    /// Any aggregate of the module [`agg`], or several at once as a tuple: one operator, one row a group, and one
+    /// arrangement for all that want the rows in the same order.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// use deltaview::agg;
+    ///
+    /// let (graph, (sales, stats)) = Graph::build("sales", |g| {
+    ///     let sales = g.input::<(String, i64)>("sales");
+    ///     let by_price = Index::new("price", |sale: &(String, i64)| sale.1);
+    ///     let stats = sales.group_by(Index::new("shop", |sale: &(String, i64)| sale.0.clone())).aggregate((
+    ///         agg::count(),
+    ///         agg::sum(|sale: &(String, i64)| sale.1),
+    ///         agg::any(|sale: &(String, i64)| sale.1 > 10),
+    ///         agg::count_distinct(by_price),
+    ///     ));
+    ///     (sales.handle(), stats.view("stats"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(sales, [("Ulm".into(), 3), ("Ulm".into(), 3), ("Ulm".into(), 9)]).commit()?;
+    /// assert_eq!(store.view(stats).get(&"Ulm".to_string())?.map(|group| group.value), Some((3, 15, false, 2)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn aggregate<A: Aggregator<T>>(self, aggregator: A) -> Stream<'g, Keyed<K, A::Output>, S> {
+        self.aggregate_as("aggregate", aggregator)
     }
 
     #[track_caller]
-    fn aggregate<A: Row, V: Row>(
+    fn aggregate_as<A: Aggregator<T>>(
         self,
         kind: &str,
-        operations: GroupOperations<T, A>,
-        finish: impl Fn(Weight, &A) -> V + Send + Sync + 'static,
-    ) -> Stream<'g, Keyed<K, V>> {
+        aggregator: A,
+    ) -> Stream<'g, Keyed<K, A::Output>, S> {
         let builder = self.stream.builder;
-        builder.check_name(self.index.name(), Location::caller());
-        let state_index = GroupState::<K, A>::default_index();
+        let make = |group: &S::Group<K>, value: A::Output| S::keyed(group, value);
+        let out = self.aggregate_into(kind, aggregator, make);
+        let by_key = S::group_index(Keyed::<K, A::Output>::default_index());
+        builder.drafts.borrow_mut()[out.id.0].unique_by =
+            Some((by_key.identity().clone(), TypeId::of::<S::Group<K>>()));
+        out
+    }
+
+    /// One row a group, made of the group's key and what the aggregator puts out.
+    #[track_caller]
+    pub(crate) fn aggregate_into<A: Aggregator<T>, U: Row>(
+        self,
+        kind: &str,
+        aggregator: A,
+        make: impl Fn(&S::Group<K>, A::Output) -> S::Row<U> + Send + Sync + 'static,
+    ) -> Stream<'g, U, S> {
+        let at = Location::caller();
+        let builder = self.stream.builder;
+        builder.check_name(self.index.name(), at);
+        let mut inputs = agg::Inputs::new(builder, self.stream.id, at);
+        let parts = aggregator.prepare::<K, S>(&self.index, &mut inputs);
+        let state_index = GroupState::<S::Group<K>, A::State>::default_index();
         let table = builder.table_for(state_index, "groups", true);
         let naming = Naming::Derived {
             suffix: format!("{kind}_by_{}", self.index.name()),
         };
         let aggregate = Aggregate {
-            index: self.index,
-            operations,
-            finish: Arc::new(finish),
+            index: S::group_index(self.index),
+            parts,
+            make: Arc::new(make),
             table,
         };
-        let work = Work::operator(aggregate).writing(table);
-        let out: Stream<'g, Keyed<K, V>> =
-            builder.draft(naming, kind, &[self.stream.id], work, Location::caller());
-        let by_key = Keyed::<K, V>::default_index();
-        builder.drafts.borrow_mut()[out.id.0].unique_by =
-            Some((by_key.identity().clone(), TypeId::of::<K>()));
-        out
+        let mut work = Work::operator(aggregate).writing(table);
+        for table in &inputs.tables {
+            work = work.reading(*table);
+        }
+        let id = builder.draft::<S::Row<U>>(naming, kind, &inputs.vertices, work, at);
+        self.stream.at(id)
     }
 }

@@ -1,24 +1,37 @@
 //! The typed builder: what a user writes a query with. It is the only generic tower; it makes drafts of vertices, and
 //! the plan is compiled from them. Nothing runs here.
 
+pub mod agg;
 mod draft;
 mod grouped;
+mod joins;
+mod per_group;
+mod rowwise;
+mod scope;
+mod sets;
 mod stream;
+mod whole;
 
 use std::any::TypeId;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::sync::Arc;
 
-use deltaview_schema::{Index, IndexIdentity, IndexKey, Row, Shape};
+use deltaview_schema::{Index, IndexIdentity, IndexKey, Indexable, Row, Shape};
+use deltaview_zset::{Keyed, Weight};
 
 pub(crate) use draft::{Draft, Naming, TableDraft, Work};
 pub use grouped::Grouped;
+pub use scope::{In, Root, Scope};
 pub use stream::{KeyedTableStream, Stream};
+
+use agg::Aggregator;
+use joins::KeyCount;
 
 use crate::error::{Problem, ProblemKind};
 use crate::handle::{GraphId, Target, ViewHandle};
-use crate::operators::{Arrange, Input, KeyedTable};
+use crate::operators::{Aggregate, Arrange, GroupState, Input, KeyedTable};
 use crate::plan::{TableId, VertexId};
 use crate::state::TypedTable;
 
@@ -31,9 +44,10 @@ pub struct Builder {
     pub(crate) tables: RefCell<Vec<TableDraft>>,
     pub(crate) problems: RefCell<Vec<Problem>>,
     arrangements: RefCell<Vec<Arranged>>,
+    key_counts: RefCell<Vec<Arranged>>,
 }
 
-/// An arrangement that exists: whoever wants the same stream by the same index shares it.
+/// An arrangement or a count of keys that exists: whoever wants that of the same stream by the same index shares it.
 struct Arranged {
     stream: VertexId,
     identity: IndexIdentity,
@@ -59,6 +73,7 @@ impl Builder {
             tables: RefCell::default(),
             problems: RefCell::default(),
             arrangements: RefCell::default(),
+            key_counts: RefCell::default(),
         };
         builder.check_name(&builder.name, at);
         builder
@@ -72,13 +87,8 @@ impl Builder {
             vertex,
             row: PhantomData,
         });
-        self.draft::<T>(
-            Naming::Given(name.into()),
-            "input",
-            &[],
-            work,
-            Location::caller(),
-        )
+        let at = Location::caller();
+        self.stream(self.draft::<T>(Naming::Given(name.into()), "input", &[], work, at))
     }
 
     /// A keyed table: an input that remembers its rows, one a key, so that a change can `upsert`, `update` and
@@ -116,12 +126,12 @@ impl Builder {
         };
         let work = Work::operator(source).reading(table);
         let stream = self.draft::<T>(Naming::Given(name.into()), "table", &[], work, at);
-        self.drafts.borrow_mut()[stream.id.0].unique_by =
+        self.drafts.borrow_mut()[stream.0].unique_by =
             Some((primary_key.identity().clone(), TypeId::of::<K>()));
-        let (_, arranged) = self.arrange(stream.id, &primary_key, at);
+        let (_, arranged) = self.arrange(stream, &primary_key, at);
         debug_assert_eq!(arranged, table, "the next table is the arrangement's");
         KeyedTableStream {
-            stream,
+            stream: self.stream(stream),
             key: PhantomData,
         }
     }
@@ -172,18 +182,13 @@ impl Builder {
         index: &Index<T, K>,
         at: &'static Location<'static>,
     ) -> (VertexId, TableId) {
-        let key = TypeId::of::<K>();
-        let same = |arranged: &&Arranged| {
-            arranged.stream == stream
-                && arranged.key == key
-                && arranged.identity == *index.identity()
-        };
-        if let Some(arranged) = self.arrangements.borrow().iter().find(same) {
-            return (arranged.vertex, arranged.table);
+        if let Some(known) = self.shared(&self.arrangements, stream, index) {
+            return known;
         }
         self.check_index(index, at);
         let unique_by = self.drafts.borrow()[stream.0].unique_by.clone();
-        let unique = unique_by.is_some_and(|by| by == (index.identity().clone(), key));
+        let unique =
+            unique_by.is_some_and(|by| by == (index.identity().clone(), TypeId::of::<K>()));
         let role = format!("by_{}", index.name());
         let table = self.table_for(index.clone(), &role, unique);
         let work = Work::operator(Arrange {
@@ -192,15 +197,72 @@ impl Builder {
         })
         .writing(table);
         let naming = Naming::Derived { suffix: role };
-        let arranged = self.draft::<T>(naming, "arrange", &[stream], work, at);
-        self.arrangements.borrow_mut().push(Arranged {
+        let vertex = self.draft::<T>(naming, "arrange", &[stream], work, at);
+        self.share(&self.arrangements, stream, index, (vertex, table));
+        (vertex, table)
+    }
+
+    /// The vertex that counts the rows of each key of a stream, and the table of the counts: shared ones, if there are
+    /// some already. It puts out a `Keyed<K, Weight>` for each key whose count is not zero.
+    pub(crate) fn count_keys<T: Row, K: IndexKey + Row>(
+        &self,
+        stream: VertexId,
+        index: &Index<T, K>,
+        at: &'static Location<'static>,
+    ) -> (VertexId, TableId) {
+        let known = self.shared(&self.key_counts, stream, index);
+        known.unwrap_or_else(|| {
+            self.check_index(index, at);
+            let table = self.table_for(GroupState::<K, ()>::default_index(), "groups", true);
+            let make = |key: &K, count: Weight| Keyed::new(key.clone(), count);
+            let count = Aggregate {
+                index: index.clone(),
+                parts: agg::count::<T>()
+                    .prepare::<K, Root>(index, &mut agg::Inputs::new(self, stream, at)),
+                make: Arc::new(make),
+                table,
+            };
+            let naming = Naming::Derived {
+                suffix: format!("keys_by_{}", index.name()),
+            };
+            let work = Work::operator(count).writing(table);
+            let vertex = self.draft::<KeyCount<K>>(naming, "count", &[stream], work, at);
+            self.share(&self.key_counts, stream, index, (vertex, table));
+            (vertex, table)
+        })
+    }
+
+    /// What is shared of a stream by an index, if it is there already.
+    fn shared<T: 'static, K: IndexKey>(
+        &self,
+        among: &RefCell<Vec<Arranged>>,
+        stream: VertexId,
+        index: &Index<T, K>,
+    ) -> Option<(VertexId, TableId)> {
+        let same = |arranged: &&Arranged| {
+            arranged.stream == stream
+                && arranged.key == TypeId::of::<K>()
+                && arranged.identity == *index.identity()
+        };
+        let among = among.borrow();
+        let found = among.iter().find(same)?;
+        Some((found.vertex, found.table))
+    }
+
+    fn share<T: 'static, K: IndexKey>(
+        &self,
+        among: &RefCell<Vec<Arranged>>,
+        stream: VertexId,
+        index: &Index<T, K>,
+        (vertex, table): (VertexId, TableId),
+    ) {
+        among.borrow_mut().push(Arranged {
             stream,
             identity: index.identity().clone(),
-            key,
-            vertex: arranged.id,
+            key: TypeId::of::<K>(),
+            vertex,
             table,
         });
-        (arranged.id, table)
     }
 
     /// A new table of rows by an index.
@@ -236,7 +298,7 @@ impl Builder {
         inputs: &[VertexId],
         work: Work,
         at: &'static Location<'static>,
-    ) -> Stream<'_, T> {
+    ) -> VertexId {
         if let Naming::Given(name) = &naming {
             self.check_name(name, at);
         }
@@ -250,6 +312,10 @@ impl Builder {
             row: Shape::of::<T>(),
             unique_by: None,
         });
+        id
+    }
+
+    fn stream<T>(&self, id: VertexId) -> Stream<'_, T> {
         Stream {
             builder: self,
             id,

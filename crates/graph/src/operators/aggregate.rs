@@ -1,5 +1,5 @@
-//! Linear aggregates by group: count, sum, and any commutative group. The state of a group is the total weight of its
-//! rows and their sum; the rows themselves are not kept (DBSP §7, linear aggregation).
+//! Aggregates by group. The state of a group is the total weight of its rows and what is linear in them (a count, a
+//! sum: DBSP §7); what is not (a minimum) is read from an arrangement of the rows in order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,74 +12,119 @@ use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
 use crate::state::key_text;
+use crate::tick::InputSlots;
 
-/// The stored state of a group: the total weight of its rows, and their aggregate.
+/// The stored state of a group: the total weight of its rows, and what is linear in them.
 pub(crate) type GroupState<K, A> = Keyed<K, (Weight, A)>;
 
-type Add<A> = dyn Fn(&A, &A) -> Option<A> + Send + Sync;
-type Scale<T, A> = dyn Fn(&T, Weight) -> Option<A> + Send + Sync;
-type Finish<A, V> = dyn Fn(Weight, &A) -> V + Send + Sync;
-
-/// The operations of a commutative group; `None` is an overflow.
-pub(crate) struct GroupOperations<T, A> {
-    pub(crate) zero: A,
-    pub(crate) add: Arc<Add<A>>,
+/// What is linear in the rows of a group: a commutative group, and what a row adds. `None` is an overflow.
+///
+/// `G` is the key of a group, `R` a row, `A` the state.
+pub(crate) trait Linear<G, R, A>: Send + Sync {
+    /// Nothing.
+    fn zero(&self) -> A;
+    /// The sum.
+    fn add(&self, one: &A, other: &A) -> Option<A>;
     /// A row, so many times.
-    pub(crate) scale: Arc<Scale<T, A>>,
+    fn scale(&self, row: &R, weight: Weight) -> Option<A>;
+    /// What is added by inputs other than the rows themselves.
+    fn from_inputs(&self, _inputs: InputSlots<'_>) -> Vec<(G, A)> {
+        Vec::new()
+    }
+    /// The state of a group with these rows, each once.
+    fn of_rows(&self, rows: &[(R, Weight)]) -> Option<A> {
+        rows.iter().try_fold(self.zero(), |sum, (row, weight)| {
+            self.add(&sum, &self.scale(row, *weight)?)
+        })
+    }
 }
 
-/// Reads one key for each group that changed, and writes one row.
-pub(crate) struct Aggregate<K, T, A, V> {
-    pub(crate) index: Index<T, K>,
-    pub(crate) operations: GroupOperations<T, A>,
-    /// What is put out of a group's total weight and aggregate.
-    pub(crate) finish: Arc<Finish<A, V>>,
+/// What is not linear in the rows of a group: computed of the rows in some order.
+pub(crate) trait Members<G, R, O>: Send + Sync {
+    /// Names what of the groups must be seen.
+    fn reads(&self, reads: &mut Reads<'_>, groups: &[&G]) -> Result<(), TickErrorKind>;
+    /// The values before this iteration and after it.
+    fn values(&self, apply: &Apply<'_>, group: &G) -> Result<(O, O), TickErrorKind>;
+    /// The value of a group with these rows, each once.
+    fn of_rows(&self, rows: &[(R, Weight)]) -> O;
+}
+
+/// What is put out of a group's total weight, its state and its members.
+pub(crate) type Finish<A, O, V> = dyn Fn(Weight, &A, &O) -> V + Send + Sync;
+
+/// An aggregate function, prepared for the rows of a graph.
+#[doc(hidden)]
+pub struct Parts<G, R, A, O, V> {
+    pub(crate) linear: Arc<dyn Linear<G, R, A>>,
+    /// None where nothing is read, and `O` is always the same.
+    pub(crate) members: Option<Arc<dyn Members<G, R, O>>>,
+    pub(crate) nothing: O,
+    pub(crate) finish: Arc<Finish<A, O, V>>,
+}
+
+/// Makes the row of a group.
+pub(crate) type MakeGroup<G, V, U> = dyn Fn(&G, V) -> U + Send + Sync;
+
+/// Reads the state of each group that changed, and writes it; besides that what its members read.
+pub(crate) struct Aggregate<G, R, A, O, V, U> {
+    pub(crate) index: Index<R, G>,
+    pub(crate) parts: Parts<G, R, A, O, V>,
+    pub(crate) make: Arc<MakeGroup<G, V, U>>,
     pub(crate) table: TableId,
 }
 
 /// What the rows of this iteration add to each group.
-type Added<K, A> = BTreeMap<K, (Weight, A)>;
+type Added<G, A> = BTreeMap<G, (Weight, A)>;
 
-impl<K: IndexKey + Row, T: Row, A: Row, V: Row> Operator for Aggregate<K, T, A, V> {
+impl<G, R, A, O, V, U> Operator for Aggregate<G, R, A, O, V, U>
+where
+    G: IndexKey + Row,
+    R: Row,
+    A: Row,
+    O: Clone + PartialEq + Send + Sync + 'static,
+    V: Row,
+    U: Row,
+{
     fn reads(&self, reads: &mut Reads<'_>) -> Result<(), TickErrorKind> {
-        let mut added: Added<K, A> = BTreeMap::new();
-        for (row, weight) in reads.input::<Delta<T>>(0).into_iter().flatten() {
-            let key = self.index.key(row);
-            let group = added
-                .entry(key)
-                .or_insert_with(|| (0, self.operations.zero.clone()));
-            group.0 = group.0.checked_add(*weight).ok_or(WeightOverflow)?;
-            let scaled = (self.operations.scale)(row, *weight);
-            let sum = scaled.and_then(|scaled| (self.operations.add)(&group.1, &scaled));
-            group.1 = sum.ok_or_else(|| self.overflow(&self.index.key(row)))?;
+        let added = self.added(reads.inputs())?;
+        reads.need::<G, GroupState<G, A>>(self.table, added.keys());
+        if let Some(members) = &self.parts.members {
+            let groups: Vec<&G> = added.keys().collect();
+            members.reads(reads, &groups)?;
         }
-        reads.need::<K, GroupState<K, A>>(self.table, added.keys());
         reads.keep(added);
         Ok(())
     }
 
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
-        let added: Added<K, A> = apply.kept();
-        let state = apply.arrangement::<K, GroupState<K, A>>(self.table);
-        let mut out: Delta<Keyed<K, V>> = Vec::new();
-        let mut stored: ArrangedDelta<K, GroupState<K, A>> = Vec::new();
+        let added: Added<G, A> = apply.kept();
+        let state = apply.arrangement::<G, GroupState<G, A>>(self.table);
+        let mut out: Delta<U> = Vec::new();
+        let mut stored: ArrangedDelta<G, GroupState<G, A>> = Vec::new();
         for (key, (weight, aggregate)) in added {
             let old = state.row_of(&key);
             let new = self.combine(&key, old, weight, aggregate)?;
-            if old == new.as_ref() {
+            let (members_before, members_after) = match &self.parts.members {
+                None => (self.parts.nothing.clone(), self.parts.nothing.clone()),
+                Some(members) => members.values(apply, &key)?,
+            };
+            if old == new.as_ref() && members_before == members_after {
                 continue;
             }
-            let put_out = |group: Option<&GroupState<K, A>>| {
+            let put_out = |group: Option<&GroupState<G, A>>, members: &O| {
                 let (weight, aggregate) = &group.filter(|group| group.value.0 != 0)?.value;
-                Some(Keyed::new(key.clone(), (self.finish)(*weight, aggregate)))
+                Some((self.parts.finish)(*weight, aggregate, members))
             };
-            let (before, after) = (put_out(old), put_out(new.as_ref()));
+            let before = put_out(old, &members_before);
+            let after = put_out(new.as_ref(), &members_after);
             if before != after {
-                out.extend(before.map(|row| (row, -1)));
-                out.extend(after.map(|row| (row, 1)));
+                out.extend(before.map(|value| ((self.make)(&key, value), -1)));
+                out.extend(after.map(|value| ((self.make)(&key, value), 1)));
             }
-            stored.extend(old.map(|old| (key.clone(), old.clone(), -1)));
-            stored.extend(new.map(|new| (key.clone(), new, 1)));
+            if old != new.as_ref() {
+                stored.extend(old.map(|old| (key.clone(), old.clone(), -1)));
+                stored.extend(new.map(|new| (key.clone(), new, 1)));
+            }
         }
         apply.write(self.table, stored)?;
         apply.emit(out);
@@ -87,28 +132,59 @@ impl<K: IndexKey + Row, T: Row, A: Row, V: Row> Operator for Aggregate<K, T, A, 
     }
 }
 
-impl<K: IndexKey, T: Row, A: Row, V: Row> Aggregate<K, T, A, V> {
+impl<G, R, A, O, V, U> Aggregate<G, R, A, O, V, U>
+where
+    G: IndexKey + Row,
+    R: Row,
+    A: Row,
+{
+    fn added(&self, inputs: InputSlots<'_>) -> Result<Added<G, A>, TickErrorKind> {
+        let linear = &self.parts.linear;
+        let mut added: Added<G, A> = BTreeMap::new();
+        let mut add = |key: G, weight: Weight, adds: Option<A>| {
+            let group = added.entry(key).or_insert_with(|| (0, linear.zero()));
+            group.0 = group.0.checked_add(weight).ok_or(WeightOverflow)?;
+            let sum = adds.and_then(|adds| linear.add(&group.1, &adds));
+            let fits = sum.is_some();
+            group.1 = sum.unwrap_or_else(|| linear.zero());
+            Ok::<bool, TickErrorKind>(fits)
+        };
+        for (row, weight) in inputs.get::<Delta<R>>(0).into_iter().flatten() {
+            if !add(self.index.key(row), *weight, linear.scale(row, *weight))? {
+                return Err(overflow(&self.index.key(row)));
+            }
+        }
+        for (key, adds) in linear.from_inputs(inputs) {
+            if !add(key.clone(), 0, Some(adds))? {
+                return Err(overflow(&key));
+            }
+        }
+        Ok(added)
+    }
+
     /// The new state of a group; none if nothing is left of it.
     fn combine(
         &self,
-        key: &K,
-        old: Option<&GroupState<K, A>>,
+        key: &G,
+        old: Option<&GroupState<G, A>>,
         weight: Weight,
         aggregate: A,
-    ) -> Result<Option<GroupState<K, A>>, TickErrorKind> {
+    ) -> Result<Option<GroupState<G, A>>, TickErrorKind> {
+        let linear = &self.parts.linear;
         let (weight, aggregate) = match old {
             None => (weight, aggregate),
             Some(old) => (
                 old.value.0.checked_add(weight).ok_or(WeightOverflow)?,
-                (self.operations.add)(&old.value.1, &aggregate)
-                    .ok_or_else(|| self.overflow(key))?,
+                linear
+                    .add(&old.value.1, &aggregate)
+                    .ok_or_else(|| overflow(key))?,
             ),
         };
-        let gone = weight == 0 && aggregate == self.operations.zero;
+        let gone = weight == 0 && aggregate == linear.zero();
         Ok((!gone).then(|| Keyed::new(key.clone(), (weight, aggregate))))
     }
+}
 
-    fn overflow(&self, key: &K) -> TickErrorKind {
-        TickErrorKind::AggregateOverflow { key: key_text(key) }
-    }
+fn overflow<G: IndexKey>(key: &G) -> TickErrorKind {
+    TickErrorKind::AggregateOverflow { key: key_text(key) }
 }

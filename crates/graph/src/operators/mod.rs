@@ -9,6 +9,8 @@ mod join;
 mod keyed_table;
 mod linear;
 mod output;
+mod present;
+mod sets;
 mod stateless;
 mod streams;
 
@@ -18,12 +20,16 @@ use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
 
-pub(crate) use aggregate::{Aggregate, GroupOperations, GroupState};
+#[allow(unreachable_pub, reason = "in the signature of a sealed trait")]
+pub use aggregate::Parts;
+pub(crate) use aggregate::{Aggregate, GroupState, Linear, Members};
 pub(crate) use arrange::Arrange;
 pub(crate) use join::Join;
 pub(crate) use keyed_table::KeyedTable;
 pub(crate) use linear::{Input, Plus};
 pub(crate) use output::{Output, OutputDelta};
+pub(crate) use present::Present;
+pub(crate) use sets::{RowByRow, Weigh};
 pub(crate) use stateless::{
     Chain, FilterStage, FlatMapStage, InspectStage, MapStage, NegateStage, Stage,
 };
@@ -96,9 +102,24 @@ impl<'a> Reads<'a> {
         self.inputs.get(input)
     }
 
+    /// The deltas of the inputs.
+    pub(crate) fn inputs(&self) -> InputSlots<'a> {
+        self.inputs
+    }
+
     /// What the change asks of a source.
     pub(crate) fn edits<T: Row>(&self, vertex: VertexId) -> &'a [Edited<T>] {
         self.change.edits_of(vertex)
+    }
+
+    /// Names rows of a table whose weights `apply` must see.
+    pub(crate) fn need_rows<'k, K: IndexKey, T: Row>(
+        &mut self,
+        table: TableId,
+        rows: impl IntoIterator<Item = (&'k K, &'k T)>,
+    ) -> Result<(), TickErrorKind> {
+        self.need::<K, T>(table, rows.into_iter().map(|(key, _)| key));
+        Ok(())
     }
 
     /// Keeps a value for `apply`.

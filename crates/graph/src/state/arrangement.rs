@@ -80,6 +80,13 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         }
     }
 
+    /// The weight of a row; 0 if it is not there. It must be known.
+    pub(crate) fn weight_of(&self, key: &K, row: &T) -> Weight {
+        let known = self.known_weight(key, row);
+        debug_assert!(known.is_some(), "an operator reads only what it named");
+        known.unwrap_or(0)
+    }
+
     /// The rows whose keys are within bounds, in the order of the keys.
     pub(crate) fn range<'a>(
         &'a self,

@@ -81,10 +81,16 @@ impl Key {
         Self::Unit,
     ];
 
+    /// Those that rows are ordered by, where they are grouped by another key.
+    pub const ORDERS: [Self; 3] = [Self::B, Self::Ab, Self::C];
+    /// Those that rows are grouped by, where they are ordered by another key.
+    pub const ORDERED: [Self; 3] = [Self::A, Self::C3, Self::Nested];
     /// The keys of indexes within groups.
-    pub const IN_GROUPS: [Self; 3] = [Self::A, Self::B, Self::C3];
+    pub const IN_GROUPS: [Self; 2] = [Self::B, Self::C3];
+    /// Those that rows of a group are ordered by.
+    pub const ORDERS_IN_GROUPS: [Self; 1] = [Self::C];
     /// The keys that rows are grouped by for a sub-query.
-    pub const OF_GROUPS: [Self; 2] = [Self::A, Self::C3];
+    pub const OF_GROUPS: [Self; 2] = [Self::A, Self::Nested];
     /// The keys that rows of a group are grouped by for a sub-query.
     pub const OF_INNER_GROUPS: [Self; 1] = [Self::B];
 

@@ -54,6 +54,18 @@ impl Total {
         }
     }
 
+    /// Whether it is the sum of no rows.
+    pub fn is_zero(&self) -> bool {
+        match self {
+            Self::Int(value) => *value == 0,
+            Self::Wide(value) => *value == 0,
+            Self::Two(one, other) => (*one, *other) == (0, 0),
+            Self::Set(rows) => rows.is_empty(),
+            Self::Several(parts) => parts.iter().all(Self::is_zero),
+            Self::Real(_) | Self::Flag(_) | Self::Row(_) => false,
+        }
+    }
+
     /// The row that a group becomes, to flow on.
     pub fn into_item(self, key: &Item) -> Item {
         Item::new(key.a, key.b.clone(), small(key.c) * 31 + self.digest())

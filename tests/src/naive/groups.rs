@@ -17,6 +17,10 @@ type Members = [(Item, i64)];
 
 /// The groups of an aggregate.
 pub(super) fn groups(rows: &Bag, key: Key, aggregate: Aggregate) -> Groups {
+    groups_of(rows, key, |members| aggregated(aggregate, members))
+}
+
+fn groups_of(rows: &Bag, key: Key, total: impl Fn(&Members) -> Total) -> Groups {
     let mut members: BTreeMap<Item, Vec<(Item, i64)>> = BTreeMap::new();
     for (item, weight) in rows {
         members
@@ -24,11 +28,42 @@ pub(super) fn groups(rows: &Bag, key: Key, aggregate: Aggregate) -> Groups {
             .or_default()
             .push((item.clone(), *weight));
     }
-    let total = |rows: Vec<(Item, i64)>| (weight_of(&rows), aggregated(aggregate, &rows));
-    members
-        .into_iter()
-        .map(|(key, rows)| (key, total(rows)))
+    let groups = members.into_iter();
+    groups
+        .map(|(key, members)| (key, (weight_of(&members), total(&members))))
         .collect()
+}
+
+/// What is linear in the rows of each group: all that an aggregate keeps of it, besides its total weight.
+pub(super) fn states(rows: &Bag, key: Key, aggregate: Aggregate) -> Groups {
+    groups_of(rows, key, |members| linear(aggregate, members))
+}
+
+fn linear(aggregate: Aggregate, members: &Members) -> Total {
+    match aggregate {
+        Aggregate::Sum
+        | Aggregate::Wide
+        | Aggregate::Two
+        | Aggregate::Set
+        | Aggregate::Residue
+        | Aggregate::Collect
+        | Aggregate::CountDistinct(_) => aggregated(aggregate, members),
+        Aggregate::Avg => aggregated(Aggregate::Sum, members),
+        Aggregate::Any(test) | Aggregate::Every(test) => {
+            Total::Int(weight_that_holds(test, members))
+        }
+        // The total weight says it all, or the rows do.
+        Aggregate::Count
+        | Aggregate::Min(_)
+        | Aggregate::Max(_)
+        | Aggregate::MinBy(_)
+        | Aggregate::MaxBy(_)
+        | Aggregate::Fold(_) => Total::Int(0),
+        Aggregate::Several(several) => {
+            let parts = several.parts().iter();
+            Total::Several(parts.map(|part| linear(*part, members)).collect())
+        }
+    }
 }
 
 /// The groups that are there, as rows.

@@ -24,8 +24,8 @@ use frame::{Feed, Frame, Known};
 pub use groups::Groups;
 pub use rows::with_key;
 
-use crate::item::Item;
-use crate::plan::{Plan, Query, Sink};
+use crate::item::{Item, Key};
+use crate::plan::{Aggregate, Plan, Query, Sink};
 
 /// Rows with weights, none of them zero.
 pub type Bag<T = Item> = BTreeMap<T, i64>;
@@ -145,20 +145,37 @@ impl Naive {
     }
 
     /// The groups of an aggregate at a time.
-    ///
-    /// # Panics
-    ///
-    /// The node is no aggregate.
     pub fn groups(&self, node: usize, time: usize) -> Groups {
-        let Query::Group {
-            input,
-            key,
-            aggregate,
-        } = self.plan.nodes[node]
-        else {
-            panic!("node {node} is no aggregate")
-        };
+        let (input, key, aggregate) = self.aggregate(node);
         groups::groups(&self.at(input, time), key, aggregate)
+    }
+
+    /// What an aggregate keeps of its groups at a time, besides their total weights.
+    pub fn states(&self, node: usize, time: usize) -> Groups {
+        let (input, key, aggregate) = self.aggregate(node);
+        groups::states(&self.at(input, time), key, aggregate)
+    }
+
+    fn aggregate(&self, node: usize) -> (usize, Key, Aggregate) {
+        match self.plan.nodes[node] {
+            Query::Group {
+                input,
+                key,
+                aggregate,
+            } => (input, key, aggregate),
+            Query::Whole(input, aggregate) => (input, Key::Unit, aggregate),
+            _ => panic!("node {node} is no aggregate"),
+        }
+    }
+
+    /// The total weight of the rows of each key of a node, where it is not zero. A twisted key is that of the row twisted.
+    pub fn key_counts(&self, node: usize, key: Key, twisted: bool, time: usize) -> Bag {
+        let rows = self.at(node, time);
+        let keys = rows.iter().map(|(item, weight)| {
+            let item = if twisted { &item.twisted() } else { item };
+            (key.project(item), *weight)
+        });
+        bag(keys)
     }
 
     fn try_at(&self, node: usize, time: usize) -> Result<Rc<Bag>, TooManySteps> {

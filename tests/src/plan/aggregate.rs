@@ -45,6 +45,8 @@ pub enum Aggregate {
 /// Aggregates that are computed together, as tuples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Several {
+    /// All that are linear.
+    Linear,
     /// The count, the sum, and the least key.
     Sums,
     /// The average, the row with the greatest number, whether any is even, and how many texts there are.
@@ -61,6 +63,16 @@ impl Several {
             Sum,
         };
         match self {
+            Self::Linear => &[
+                Count,
+                Avg,
+                Any(Test::IsEven),
+                CountDistinct(Key::B),
+                Collect,
+                Every(Test::IsPositive),
+                Residue,
+                Sum,
+            ],
             Self::Sums => &[Count, Sum, Min(Key::A)],
             Self::Mixed => &[Avg, MaxBy(Key::C), Any(Test::IsEven), CountDistinct(Key::B)],
             Self::Rows => &[

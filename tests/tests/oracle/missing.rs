@@ -1,24 +1,22 @@
 //! The one list of operators that plans know and the builder does not: [`generate`](crate::generate) leaves them out.
 
-use deltaview_tests::plan::{Aggregate, Join, JoinKind, Query};
+use deltaview_tests::plan::{Aggregate, Query, Several};
 
 /// Whether the builder lacks a node's operator.
 pub(crate) fn is_missing(query: &Query) -> bool {
-    use Aggregate::{Count, Residue, Set, Sum, Two, Wide};
     match query {
-        Query::Join(Join { kind, .. }) => *kind != JoinKind::Inner,
-        Query::Group { aggregate, .. } => {
-            !matches!(aggregate, Count | Sum | Wide | Two | Set | Residue)
-        }
-        Query::Distinct(_)
-        | Query::Both(..)
-        | Query::JoinOuter(_)
-        | Query::Outer(_)
-        | Query::Feed
-        | Query::Whole(..)
+        Query::Group { aggregate, .. } | Query::Whole(_, aggregate) => match aggregate {
+            Aggregate::Min(_)
+            | Aggregate::Max(_)
+            | Aggregate::MinBy(_)
+            | Aggregate::MaxBy(_)
+            | Aggregate::Fold(_) => true,
+            Aggregate::Several(several) => *several != Several::Linear,
+            _ => false,
+        },
+        Query::Outer(_)
         | Query::Pick(_)
         | Query::Window(_)
-        | Query::PerGroup { .. }
         | Query::Recursive { .. }
         | Query::Closure(_)
         | Query::RetainFor { .. } => true,

@@ -94,6 +94,24 @@ impl Place {
         }
     }
 
+    /// The keys that rows are ordered by here.
+    fn orders(self) -> Vec<Key> {
+        if self.groups == 0 {
+            Key::ORDERS.to_vec()
+        } else {
+            Key::ORDERS_IN_GROUPS.to_vec()
+        }
+    }
+
+    /// The keys that rows are grouped by here where they are ordered.
+    fn ordered(self) -> Vec<Key> {
+        if self.groups == 0 {
+            Key::ORDERED.to_vec()
+        } else {
+            Key::IN_GROUPS.to_vec()
+        }
+    }
+
     /// The keys that rows are grouped by for a sub-query here.
     fn group_keys(self) -> Vec<Key> {
         match self.groups {
@@ -125,6 +143,14 @@ fn key(place: Place) -> impl Strategy<Value = Key> {
     select(place.keys())
 }
 
+fn order(place: Place) -> impl Strategy<Value = Key> {
+    select(place.orders())
+}
+
+fn by(place: Place) -> impl Strategy<Value = Option<Key>> {
+    prop::option::weighted(0.7, select(place.ordered()))
+}
+
 fn aggregate(place: Place) -> BoxedStrategy<Aggregate> {
     use Aggregate::{Avg, Collect, Count, Residue, Set, Sum, Two, Wide};
     let of_key: Vec<fn(Key) -> Aggregate> = vec![
@@ -138,9 +164,9 @@ fn aggregate(place: Place) -> BoxedStrategy<Aggregate> {
     let of_test: Vec<fn(Test) -> Aggregate> = vec![Aggregate::Any, Aggregate::Every];
     prop_oneof![
         4 => select(vec![Count, Sum, Wide, Two, Set, Residue, Avg, Collect]),
-        4 => (select(of_key), key(place)).prop_map(|(aggregate, key)| aggregate(key)),
+        4 => (select(of_key), order(place)).prop_map(|(aggregate, key)| aggregate(key)),
         1 => (select(of_test), test()).prop_map(|(aggregate, test)| aggregate(test)),
-        1 => select(vec![Several::Sums, Several::Mixed, Several::Rows]).prop_map(Aggregate::Several),
+        1 => select(vec![Several::Linear, Several::Sums, Several::Mixed, Several::Rows]).prop_map(Aggregate::Several),
     ]
     .boxed()
 }
@@ -206,28 +232,29 @@ fn any_join(place: Place) -> impl Strategy<Value = Operator> {
 }
 
 fn pick(place: Place) -> impl Strategy<Value = Operator> {
-    let by = prop::option::weighted(0.7, key(place));
     let end = select(vec![End::First, End::Top]);
     let offset = prop::option::of(0_u64..4);
     let n = prop_oneof![8 => 1_u64..4, 1 => Just(0), 1 => Just(u64::MAX)];
-    (by, key(place), end, offset, n).prop_map(|(by, order, end, offset, n)| Operator::Pick {
-        by,
-        order,
-        end,
-        offset,
-        n,
+    (by(place), order(place), end, offset, n).prop_map(|(by, order, end, offset, n)| {
+        Operator::Pick {
+            by,
+            order,
+            end,
+            offset,
+            n,
+        }
     })
 }
 
 fn window(place: Place) -> impl Strategy<Value = Operator> {
     use Window::{DenseRank, Lag, Lead, Rank, RowNumber, RunningSum};
-    let by = prop::option::weighted(0.7, key(place));
     let window = prop_oneof![
         select(vec![RowNumber, Rank, DenseRank, RunningSum]),
         (1_u64..4).prop_map(Lag),
         (1_u64..4).prop_map(Lead),
     ];
-    (by, key(place), window).prop_map(|(by, order, window)| Operator::Window(by, order, window))
+    (by(place), order(place), window)
+        .prop_map(|(by, order, window)| Operator::Window(by, order, window))
 }
 
 fn retain_for() -> impl Strategy<Value = Operator> {

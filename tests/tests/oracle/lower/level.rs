@@ -1,0 +1,234 @@
+//! The scopes that lists of nodes are lowered in: the plan's own, that of a group, that of a group in a group. Each
+//! knows its keys, so that only those types are made that plans have.
+
+use deltaview::{In, IndexKey, Keyed, Root, Row, Scope, Stream};
+use deltaview_tests::item::{Item, Key};
+use deltaview_tests::plan::{Body, JoinOuter};
+use deltaview_tests::total::Total;
+
+use super::keys::{A, B, Indexed, Nested, Visit};
+use super::list::List;
+use super::{joins, keys};
+use crate::probe::{Expects, TableCheck};
+
+/// A scope that a list of nodes is in.
+pub(super) trait Level: Scope + Sized {
+    /// The scope around it.
+    type Around: Level;
+
+    fn with_key<V: Visit>(key: Key, visit: V) -> V::Out;
+    fn with_order<V: Visit>(key: Key, visit: V) -> V::Out;
+
+    /// A sub-query on the rows of each group, as rows again.
+    fn per_group<'g>(
+        list: &List<'_, 'g, '_, Self>,
+        node: usize,
+        input: Stream<'g, Item, Self>,
+        key: Key,
+        body: &Body,
+    ) -> Stream<'g, Item, Self>;
+
+    /// Rows leave their group, meet others, and come back.
+    fn join_outer<'g>(
+        left: Stream<'g, Item, Self>,
+        outer: Stream<'g, Item, Self::Around>,
+        join: JoinOuter,
+    ) -> Stream<'g, Item, Self>;
+
+    /// What is expected of the rows of a node.
+    fn rows(vertex: String, role: &'static str, expects: Expects) -> TableCheck;
+
+    /// What is expected of the state of an aggregate.
+    fn states<K: Indexed + Row, State: Row>(
+        vertex: String,
+        node: usize,
+        total: fn(State) -> Total,
+    ) -> TableCheck;
+
+    /// What is expected of the number of rows of each key of a node.
+    fn key_counts<K: Indexed + Row>(vertex: String, node: usize, twisted: bool) -> TableCheck;
+
+    /// Shows the groups of an aggregate as they are.
+    fn show_groups<'g, K: Indexed + Row, V: Row>(
+        list: &List<'_, 'g, '_, Self>,
+        node: usize,
+        groups: Stream<'g, Keyed<K, V>, Self>,
+        total: fn(V) -> Total,
+    );
+}
+
+impl Level for Root {
+    type Around = Self;
+
+    fn with_key<V: Visit>(key: Key, visit: V) -> V::Out {
+        keys::every_key(key, visit)
+    }
+
+    fn with_order<V: Visit>(key: Key, visit: V) -> V::Out {
+        keys::order_key(key, visit)
+    }
+
+    fn per_group<'g>(
+        list: &List<'_, 'g, '_, Self>,
+        node: usize,
+        input: Stream<'g, Item, Self>,
+        key: Key,
+        body: &Body,
+    ) -> Stream<'g, Item, Self> {
+        match key {
+            Key::A => grouped::<A, Self>(list, node, input, body),
+            Key::Nested => grouped::<Nested, Self>(list, node, input, body),
+            key => panic!("{key:?} makes no groups"),
+        }
+    }
+
+    fn join_outer<'g>(
+        _: Stream<'g, Item, Self>,
+        _: Stream<'g, Item, Self>,
+        _: JoinOuter,
+    ) -> Stream<'g, Item, Self> {
+        panic!("there is nothing around the plan")
+    }
+
+    fn rows(vertex: String, role: &'static str, expects: Expects) -> TableCheck {
+        TableCheck::items(vertex, role, expects)
+    }
+
+    fn states<K: Indexed + Row, State: Row>(
+        vertex: String,
+        node: usize,
+        total: fn(State) -> Total,
+    ) -> TableCheck {
+        TableCheck::group_states::<K, State>(vertex, Expects::GroupStates(node), total)
+    }
+
+    fn key_counts<K: Indexed + Row>(vertex: String, node: usize, twisted: bool) -> TableCheck {
+        let expects = Expects::KeyCounts {
+            node,
+            key: K::KEY,
+            twisted,
+        };
+        TableCheck::group_states::<K, ()>(vertex, expects, Total::from)
+    }
+
+    fn show_groups<'g, K: Indexed + Row, V: Row>(
+        list: &List<'_, 'g, '_, Self>,
+        node: usize,
+        groups: Stream<'g, Keyed<K, V>>,
+        total: fn(V) -> Total,
+    ) {
+        if list.is_plan() {
+            list.looks().groups(node, groups, total);
+        }
+    }
+}
+
+/// In the groups of a plan, and in groups of these.
+impl<G, P> Level for In<G, P>
+where
+    G: Indexed + Row,
+    P: Level + Inner<G>,
+{
+    type Around = P;
+
+    fn with_key<V: Visit>(key: Key, visit: V) -> V::Out {
+        keys::inner_key(key, visit)
+    }
+
+    fn with_order<V: Visit>(key: Key, visit: V) -> V::Out {
+        keys::inner_order_key(key, visit)
+    }
+
+    fn per_group<'g>(
+        list: &List<'_, 'g, '_, Self>,
+        node: usize,
+        input: Stream<'g, Item, Self>,
+        key: Key,
+        body: &Body,
+    ) -> Stream<'g, Item, Self> {
+        assert_eq!(key, Key::B, "the only key of groups in groups");
+        <P as Inner<G>>::per_inner_group(list, node, input, body)
+    }
+
+    fn join_outer<'g>(
+        left: Stream<'g, Item, Self>,
+        outer: Stream<'g, Item, P>,
+        join: JoinOuter,
+    ) -> Stream<'g, Item, Self> {
+        joins::join_outer(left, outer, join)
+    }
+
+    fn rows(vertex: String, role: &'static str, _: Expects) -> TableCheck {
+        TableCheck::decodes::<Self::Row<Item>>(vertex, role)
+    }
+
+    fn states<K: Indexed + Row, State: Row>(
+        vertex: String,
+        _: usize,
+        _: fn(State) -> Total,
+    ) -> TableCheck {
+        TableCheck::decodes::<Keyed<Self::Group<K>, (i64, State)>>(vertex, "groups")
+    }
+
+    fn key_counts<K: Indexed + Row>(vertex: String, _: usize, _: bool) -> TableCheck {
+        TableCheck::decodes::<Keyed<Self::Group<K>, (i64, ())>>(vertex, "groups")
+    }
+
+    fn show_groups<'g, K: Indexed + Row, V: Row>(
+        _: &List<'_, 'g, '_, Self>,
+        _: usize,
+        _: Stream<'g, Keyed<K, V>, Self>,
+        _: fn(V) -> Total,
+    ) {
+    }
+}
+
+/// How far groups go: what a group in groups by `G` of this scope may have inside.
+pub(super) trait Inner<G>: Level
+where
+    G: IndexKey + Row,
+{
+    fn per_inner_group<'g>(
+        list: &List<'_, 'g, '_, In<G, Self>>,
+        node: usize,
+        input: Stream<'g, Item, In<G, Self>>,
+        body: &Body,
+    ) -> Stream<'g, Item, In<G, Self>>
+    where
+        In<G, Self>: Level;
+}
+
+impl<G: Indexed + Row> Inner<G> for Root {
+    fn per_inner_group<'g>(
+        list: &List<'_, 'g, '_, In<G, Self>>,
+        node: usize,
+        input: Stream<'g, Item, In<G, Self>>,
+        body: &Body,
+    ) -> Stream<'g, Item, In<G, Self>> {
+        grouped::<B, In<G, Self>>(list, node, input, body)
+    }
+}
+
+impl<G: Indexed + Row> Inner<B> for In<G, Root> {
+    fn per_inner_group<'g>(
+        _: &List<'_, 'g, '_, In<B, Self>>,
+        _: usize,
+        _: Stream<'g, Item, In<B, Self>>,
+        _: &Body,
+    ) -> Stream<'g, Item, In<B, Self>> {
+        panic!("groups are two deep at most")
+    }
+}
+
+fn grouped<'g, K: Indexed + Row, S: Level>(
+    list: &List<'_, 'g, '_, S>,
+    node: usize,
+    input: Stream<'g, Item, S>,
+    body: &Body,
+) -> Stream<'g, Item, S>
+where
+    In<K, S>: Level<Around = S>,
+{
+    let keyed = input.per_group(K::index(), |rows| list.inside(node, rows, body));
+    keyed.map(|row| Body::keyed(&row.key.project(), &row.value))
+}

@@ -86,13 +86,13 @@ impl Key {
     /// Those that rows are grouped by, where they are ordered by another key.
     pub const ORDERED: [Self; 3] = [Self::A, Self::C3, Self::Nested];
     /// The keys of indexes within groups.
-    pub const IN_GROUPS: [Self; 2] = [Self::B, Self::C3];
+    pub const IN_GROUPS: [Self; 1] = [Self::B];
     /// Those that rows of a group are ordered by.
     pub const ORDERS_IN_GROUPS: [Self; 1] = [Self::C];
     /// The keys that rows are grouped by for a sub-query.
-    pub const OF_GROUPS: [Self; 2] = [Self::A, Self::Nested];
+    pub const OF_GROUPS: [Self; 1] = [Self::A];
     /// The keys that rows of a group are grouped by for a sub-query.
-    pub const OF_INNER_GROUPS: [Self; 1] = [Self::B];
+    pub const OF_INNER_GROUPS: [Self; 1] = [Self::C3];
 
     /// The key of a row, as a row that has nothing else. Two rows have equal keys if these are equal.
     pub fn project(self, item: &Item) -> Item {

@@ -178,6 +178,15 @@ impl Naive {
         bag(keys)
     }
 
+    /// The total weight of the rows of each pair of keys of a node, where it is not zero.
+    pub fn pair_counts(&self, node: usize, by: Key, key: Key, time: usize) -> Bag<(Item, Item)> {
+        let rows = self.at(node, time);
+        let keys = rows
+            .iter()
+            .map(|(item, weight)| ((by.project(item), key.project(item)), *weight));
+        bag(keys)
+    }
+
     fn try_at(&self, node: usize, time: usize) -> Result<Rc<Bag>, TooManySteps> {
         let frame = Frame {
             nodes: &self.plan.nodes,

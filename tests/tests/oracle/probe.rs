@@ -61,6 +61,8 @@ pub(crate) enum Expects {
         key: Key,
         twisted: bool,
     },
+    /// How many rows there are of each key in each group.
+    KeysOfGroups { node: usize, by: Key, key: Key },
     /// Rows of its type, whatever they are.
     Anything,
 }
@@ -102,6 +104,15 @@ impl Expects {
                 let states = counts.map(|(key, weight)| Shown {
                     item: key,
                     total: Some(Total::Int(0)),
+                    weight: Some(weight),
+                });
+                states.map(|state| (state, 1)).collect()
+            }
+            Self::KeysOfGroups { node, by, key } => {
+                let counts = naive.pair_counts(node, by, key, time).into_iter();
+                let states = counts.map(|((by, key), weight)| Shown {
+                    item: by,
+                    total: Some(Total::Row(key)),
                     weight: Some(weight),
                 });
                 states.map(|state| (state, 1)).collect()
@@ -398,6 +409,25 @@ impl TableCheck {
             }
         };
         Self::new(vertex, "groups", expects, show)
+    }
+
+    /// The counts of the keys of groups.
+    pub(crate) fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(
+        vertex: String,
+        node: usize,
+    ) -> Self {
+        let show = |count: Keyed<(K, V), (i64, ())>| Shown {
+            item: count.key.0.project(),
+            total: Some(Total::Row(count.key.1.project())),
+            weight: Some(count.value.0),
+        };
+        let (by, key) = (K::KEY, V::KEY);
+        Self::new(
+            vertex,
+            "groups",
+            Expects::KeysOfGroups { node, by, key },
+            show,
+        )
     }
 
     pub(crate) fn groups<K: Indexed + Row, V: Row>(

@@ -228,7 +228,8 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         };
         let (left_index, right_index) = (S::group_index(left_index), S::group_index(right_index));
         let (left_vertex, left) = self.builder.arrange(self.id, &left_index, at);
-        let (keys, counts) = right.builder.count_keys(right.id, &right_index, at);
+        let suffix = format!("keys_by_{}", right_index.name());
+        let (keys, counts) = right.builder.count_keys(right.id, &right_index, suffix, at);
         let present = Present::<S::Group<K>, S::Row<T>>::new(left, counts, keep);
         let work = Work::operator(present).reading(left).reading(counts);
         let word = if keep { "semi_join" } else { "anti_join" };

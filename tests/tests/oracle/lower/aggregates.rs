@@ -130,8 +130,10 @@ impl<'g, S: Level> Visit for GroupBy<'_, '_, 'g, '_, S> {
         let distinct = DistinctOf {
             list,
             node,
+            input,
             groups: groups.clone(),
         };
+        keys_of_groups::<K, B, S>(list, input);
         aggregate!(groups, aggregate, done, distinct)
     }
 }
@@ -161,6 +163,7 @@ impl<'g, S: Level> Groups<'_, '_, 'g, '_, S> {
 struct DistinctOf<'a, 'l, 'g, 'p, K, S: Level> {
     list: &'a List<'l, 'g, 'p, S>,
     node: usize,
+    input: usize,
     groups: Grouped<'g, Item, K, S>,
 }
 
@@ -168,7 +171,13 @@ impl<'g, K: Indexed + Row, S: Level> Visit for DistinctOf<'_, '_, 'g, '_, K, S> 
     type Out = Stream<'g, Item, S>;
 
     fn visit<V: Indexed + Row>(self) -> Stream<'g, Item, S> {
-        let Self { list, node, groups } = self;
+        let Self {
+            list,
+            node,
+            input,
+            groups,
+        } = self;
+        keys_of_groups::<K, V, S>(list, input);
         Groups { list, node }.put_out(groups.count_distinct(V::index()), of::<i64>, Total::from)
     }
 }
@@ -181,7 +190,13 @@ pub(super) fn whole<'g, S: Level>(
     aggregate: Aggregate,
 ) -> Stream<'g, Item, S> {
     let rows = list.streams()[input];
-    let distinct = DistinctOfAll { list, node, rows };
+    let distinct = DistinctOfAll {
+        list,
+        node,
+        input,
+        rows,
+    };
+    keys_of_groups::<(), B, S>(list, input);
     aggregate!(rows, aggregate, Whole { list, node }, distinct)
 }
 
@@ -209,6 +224,7 @@ impl<'g, S: Level> Whole<'_, '_, 'g, '_, S> {
 struct DistinctOfAll<'a, 'l, 'g, 'p, S: Level> {
     list: &'a List<'l, 'g, 'p, S>,
     node: usize,
+    input: usize,
     rows: Stream<'g, Item, S>,
 }
 
@@ -216,7 +232,24 @@ impl<'g, S: Level> Visit for DistinctOfAll<'_, '_, 'g, '_, S> {
     type Out = Stream<'g, Item, S>;
 
     fn visit<V: Indexed + Row>(self) -> Stream<'g, Item, S> {
-        let Self { list, node, rows } = self;
+        let Self {
+            list,
+            node,
+            input,
+            rows,
+        } = self;
+        keys_of_groups::<(), V, S>(list, input);
         Whole { list, node }.put_out(rows.count_distinct(V::index()), of::<i64>, Total::from)
     }
+}
+
+/// What is expected of the keys that are counted where distinct ones are.
+fn keys_of_groups<K: Indexed + Row, V: Indexed + Row, S: Level>(
+    list: &List<'_, '_, '_, S>,
+    input: usize,
+) {
+    let (of, by) = (V::index(), K::index());
+    let vertex = format!("{}_{}_keys_by_{}", list.name(input), of.name(), by.name());
+    let check = S::keys_of_groups::<K, V>(vertex, input);
+    list.looks().table(check);
 }

@@ -31,20 +31,12 @@ impl<'g, S: Level> Visit for JoinBy<'_, '_, 'g, '_, S> {
         let key_of =
             |left: Option<&Item>| left.map_or_else(Item::default, |left| K::of(left).project());
         let pairs = format!("p{}", list.name(node));
-        let counts = |of: usize, twisted: bool| {
-            let name = if twisted { "twisted_" } else { "" };
-            let vertex = format!("{}_keys_by_{name}{}", list.name(of), K::NAME);
+        let counts = |of: usize, index: &Index<Item, K>, twisted: bool| {
+            let vertex = format!("{}_keys_by_{}", list.name(of), index.name());
             list.looks().table(S::key_counts::<K>(vertex, of, twisted));
         };
-        if !matches!(
-            join.kind,
-            JoinKind::Inner | JoinKind::Cross | JoinKind::Right
-        ) {
-            counts(join.right, join.twisted);
-        }
-        if matches!(join.kind, JoinKind::Right | JoinKind::Full) {
-            counts(join.left, false);
-        }
+        counts(join.right, &right_index, join.twisted);
+        counts(join.left, &index, false);
         match join.kind {
             JoinKind::Inner if join.in_pairs => left
                 .join(right, index, right_index)

@@ -6,7 +6,7 @@ use deltaview_tests::item::{Item, Key};
 use deltaview_tests::plan::{Body, JoinOuter};
 use deltaview_tests::total::Total;
 
-use super::keys::{A, B, Indexed, Nested, Visit};
+use super::keys::{A, C3, Indexed, Visit};
 use super::list::List;
 use super::{joins, keys};
 use crate::probe::{Expects, TableCheck};
@@ -48,6 +48,12 @@ pub(super) trait Level: Scope + Sized {
     /// What is expected of the number of rows of each key of a node.
     fn key_counts<K: Indexed + Row>(vertex: String, node: usize, twisted: bool) -> TableCheck;
 
+    /// What is expected of the number of rows of each key of each group of a node.
+    fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(
+        vertex: String,
+        node: usize,
+    ) -> TableCheck;
+
     /// Shows the groups of an aggregate as they are.
     fn show_groups<'g, K: Indexed + Row, V: Row>(
         list: &List<'_, 'g, '_, Self>,
@@ -77,7 +83,6 @@ impl Level for Root {
     ) -> Stream<'g, Item, Self> {
         match key {
             Key::A => grouped::<A, Self>(list, node, input, body),
-            Key::Nested => grouped::<Nested, Self>(list, node, input, body),
             key => panic!("{key:?} makes no groups"),
         }
     }
@@ -109,6 +114,13 @@ impl Level for Root {
             twisted,
         };
         TableCheck::group_states::<K, ()>(vertex, expects, Total::from)
+    }
+
+    fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(
+        vertex: String,
+        node: usize,
+    ) -> TableCheck {
+        TableCheck::keys_of_groups::<K, V>(vertex, node)
     }
 
     fn show_groups<'g, K: Indexed + Row, V: Row>(
@@ -146,7 +158,7 @@ where
         key: Key,
         body: &Body,
     ) -> Stream<'g, Item, Self> {
-        assert_eq!(key, Key::B, "the only key of groups in groups");
+        assert_eq!(key, Key::C3, "the only key of groups in groups");
         <P as Inner<G>>::per_inner_group(list, node, input, body)
     }
 
@@ -172,6 +184,10 @@ where
 
     fn key_counts<K: Indexed + Row>(vertex: String, _: usize, _: bool) -> TableCheck {
         TableCheck::decodes::<Keyed<Self::Group<K>, (i64, ())>>(vertex, "groups")
+    }
+
+    fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(vertex: String, _: usize) -> TableCheck {
+        TableCheck::decodes::<Keyed<(Self::Group<K>, V), (i64, ())>>(vertex, "groups")
     }
 
     fn show_groups<'g, K: Indexed + Row, V: Row>(
@@ -205,17 +221,17 @@ impl<G: Indexed + Row> Inner<G> for Root {
         input: Stream<'g, Item, In<G, Self>>,
         body: &Body,
     ) -> Stream<'g, Item, In<G, Self>> {
-        grouped::<B, In<G, Self>>(list, node, input, body)
+        grouped::<C3, In<G, Self>>(list, node, input, body)
     }
 }
 
-impl<G: Indexed + Row> Inner<B> for In<G, Root> {
+impl<G: Indexed + Row> Inner<C3> for In<G, Root> {
     fn per_inner_group<'g>(
-        _: &List<'_, 'g, '_, In<B, Self>>,
+        _: &List<'_, 'g, '_, In<C3, Self>>,
         _: usize,
-        _: Stream<'g, Item, In<B, Self>>,
+        _: Stream<'g, Item, In<C3, Self>>,
         _: &Body,
-    ) -> Stream<'g, Item, In<B, Self>> {
+    ) -> Stream<'g, Item, In<C3, Self>> {
         panic!("groups are two deep at most")
     }
 }

@@ -71,6 +71,8 @@ pub enum ProblemKind {
     ForeignHandle,
     /// Two columns of one table have one name.
     DuplicateColumn,
+    /// Something that can't be inside of a recursion, or can't leave it.
+    InsideRecursion,
 }
 
 /// A handle that belongs to another graph.
@@ -174,6 +176,15 @@ pub enum TickErrorKind {
         /// The key.
         key: String,
     },
+    /// A recursion did not come to an end within its bound.
+    #[error(
+        "the recursion has no fixed point within {steps} steps: make sure that it can't go on forever, or set another \
+         bound with `recursive_within`"
+    )]
+    TooManySteps {
+        /// The bound.
+        steps: u32,
+    },
     /// Raw weights were given to a keyed table.
     #[error(
         "a keyed table takes no raw weights: use `insert`, `upsert`, `update`, `delete` or `remove`"
@@ -206,6 +217,12 @@ pub enum TickErrorKind {
     /// A row can't be encoded.
     #[error("a row can't be encoded: {0}")]
     Encode(#[source] CodecError),
+    /// A store went on with the iteration without having answered what was asked of it.
+    #[error("the store did not answer what was asked of table `{table}`: its driver has a bug")]
+    Unanswered {
+        /// The table.
+        table: String,
+    },
     /// A handle of another graph was used in the change.
     #[error("{0}")]
     Handle(#[from] HandleError),

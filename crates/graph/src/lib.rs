@@ -44,4 +44,6 @@ pub use handle::{GraphId, InputHandle, OutputHandle, Sink, Source, TableHandle, 
 pub use plan::{Graph, Table, TableId, Vertex, VertexId};
 pub use state::WorkingSet;
 pub use state::scan::{Bounds, Order};
-pub use tick::{Changes, Commit, Fetch, FetchKeys, Step, TableWrites, Tick, Write};
+pub use tick::{
+    Changes, Commit, Fetch, FetchKeys, FetchRange, RangeStart, Step, TableWrites, Tick, Write,
+};

@@ -1,19 +1,19 @@
-//! Drives a tick over a SQLite connection that is inside a transaction: looks keys up, writes the commit. It begins and
-//! ends no transaction.
+//! Drives a tick over a SQLite connection that is inside a transaction: has its fetches answered, writes the commit. It
+//! begins and ends no transaction.
 
 use std::collections::BTreeMap;
 
 use deltaview_graph::{
-    Change, Commit, Fetch, FetchKeys, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet,
-    Write,
+    Change, Commit, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet, Write,
 };
 use deltaview_schema::{KeyValue, TableSchema};
 use deltaview_store::Error;
 use deltaview_zset::{Weight, WeightOverflow};
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, Row, params_from_iter};
+use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use crate::error::{Context, from_sqlite, is_integer_overflow};
+use crate::fetch::Reader;
 use crate::statements::Statements;
 use crate::values::{Bound, bind_key, bind_secondary};
 
@@ -23,10 +23,21 @@ pub(crate) struct Engine {
     tables: BTreeMap<TableId, EngineTable>,
 }
 
-struct EngineTable {
-    schema: TableSchema,
-    name: String,
-    statements: Statements,
+/// A table with its statements.
+pub(crate) struct EngineTable {
+    pub(crate) schema: TableSchema,
+    pub(crate) name: String,
+    pub(crate) statements: Statements,
+}
+
+impl EngineTable {
+    pub(crate) fn new(schema: &TableSchema) -> Self {
+        Self {
+            schema: schema.clone(),
+            name: schema.name(None),
+            statements: Statements::of(schema),
+        }
+    }
 }
 
 /// An iteration that is written, and waits for its transaction to commit.
@@ -37,21 +48,9 @@ pub(crate) struct Written {
 
 impl Engine {
     pub(crate) fn new(graph: &Graph) -> Self {
-        let tables = graph
-            .tables()
-            .iter()
-            .map(|table| {
-                let schema = table.schema().clone();
-                let statements = Statements::of(&schema);
-                (
-                    table.id(),
-                    EngineTable {
-                        name: schema.name(None),
-                        schema,
-                        statements,
-                    },
-                )
-            })
+        let tables = graph.tables().iter();
+        let tables = tables
+            .map(|table| (table.id(), EngineTable::new(table.schema())))
             .collect();
         Self {
             graph: graph.clone(),
@@ -72,7 +71,8 @@ impl Engine {
                 Step::Done(commit) => break commit,
                 Step::Fetch(mut fetches, tick) => {
                     for fetch in &mut fetches {
-                        self.fetch(conn, fetch)?;
+                        let table = &self.tables[&fetch.table()];
+                        Reader { conn, table }.answer(fetch)?;
                     }
                     tick.resume(fetches)?
                 }
@@ -109,86 +109,6 @@ impl Engine {
             .and_then(|mut statement| statement.execute((name, time)))
             .context(doing)?;
         Ok(time)
-    }
-
-    /// Looks the keys of a fetch up, one prepared statement a key.
-    fn fetch(&self, conn: &Connection, fetch: &mut Fetch) -> Result<(), Error> {
-        let table = &self.tables[&fetch.table()];
-        let doing = || format!("reading table `{}`", table.name);
-        match fetch.keys() {
-            FetchKeys::All => {
-                let mut statement = conn
-                    .prepare_cached(&table.statements.fetch_all)
-                    .context(doing)?;
-                let mut rows = statement.query([]).context(doing)?;
-                while let Some(row) = rows.next().context(doing)? {
-                    self.push(table, fetch, None, row)?;
-                }
-            }
-            FetchKeys::Some(keys) => {
-                let mut statement = conn
-                    .prepare_cached(&table.statements.fetch)
-                    .context(doing)?;
-                for position in 0..keys {
-                    bind_fetch(&mut statement, fetch, position, &table.schema).context(doing)?;
-                    let mut rows = statement.raw_query();
-                    while let Some(row) = rows.next().context(doing)? {
-                        self.push(table, fetch, Some(position), row)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn push(
-        &self,
-        table: &EngineTable,
-        fetch: &mut Fetch,
-        key: Option<usize>,
-        row: &Row<'_>,
-    ) -> Result<(), Error> {
-        let stored = StoredRow::read(row).context(|| format!("reading table `{}`", table.name))?;
-        fetch
-            .push(key, stored.identity, stored.data, stored.weight)
-            .map_err(|kind| TickError::new(self.graph.name(), &table.schema.vertex, kind).into())
-    }
-}
-
-fn bind_fetch(
-    statement: &mut CachedStatement<'_>,
-    fetch: &Fetch,
-    position: usize,
-    schema: &TableSchema,
-) -> rusqlite::Result<()> {
-    let mut key = Vec::new();
-    fetch.key(position, &mut key);
-    for (place, value) in bind_key(&key, schema).enumerate() {
-        statement.raw_bind_parameter(place + 1, value)?;
-    }
-    Ok(())
-}
-
-/// A row as it is stored: see [`row_columns`](crate::statements::row_columns).
-pub(crate) struct StoredRow<'r> {
-    pub(crate) identity: &'r [u8],
-    pub(crate) data: Option<&'r [u8]>,
-    pub(crate) weight: Weight,
-}
-
-impl<'r> StoredRow<'r> {
-    pub(crate) fn read(row: &'r Row<'_>) -> rusqlite::Result<Self> {
-        let bytes = |column: usize| -> rusqlite::Result<Option<&'r [u8]>> {
-            match row.get_ref(column)? {
-                ValueRef::Null => Ok(None),
-                value => Ok(Some(value.as_blob()?)),
-            }
-        };
-        Ok(Self {
-            identity: bytes(0)?.unwrap_or_default(),
-            data: bytes(1)?,
-            weight: row.get(2)?,
-        })
     }
 }
 

@@ -1,8 +1,4 @@
 //! Reading a view, lazily: page by page, each page a range of the index, all within one read transaction.
-//!
-//! A key has several columns, some descending. What comes after a key is the union of ranges that each have some
-//! leading columns fixed and one bounded: after `(a, b)` come `a = a₀ AND b > b₀`, then `a > a₀`. They are read one
-//! after the other, each a plain search of the index.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -15,9 +11,10 @@ use deltaview_zset::Weight;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use crate::engine::StoredRow;
 use crate::error::Context;
-use crate::statements::{Direction, Ordered, index_columns, key_columns, quote, row_columns};
+use crate::fetch::StoredRow;
+use crate::ranges::Range;
+use crate::statements::{Ordered, index_columns, key_columns, quote, row_columns};
 use crate::values::{bind, owned};
 
 /// So many rows are read at a time.
@@ -75,12 +72,6 @@ pub(crate) struct Scan<'c, T, K> {
     done: bool,
     /// What ended the reading, after the rows of the page.
     failed: Option<Error>,
-}
-
-/// Rows with some leading columns fixed, and the next one bounded.
-struct Range {
-    fixed: Vec<Value>,
-    beyond: Option<Value>,
 }
 
 impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
@@ -141,8 +132,9 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         let doing = || format!("reading table `{}`", self.schema.name(None));
         let sql = self.sql(range);
         let mut statement = self.conn.prepare_cached(&sql).context(doing)?;
-        let bound = range.fixed.iter().chain(&range.beyond);
-        let mut rows = statement.query(params_from_iter(bound)).context(doing)?;
+        let mut rows = statement
+            .query(params_from_iter(range.bound()))
+            .context(doing)?;
         let mut last: Option<Vec<Value>> = None;
         let mut read = 0;
         while let Some(row) = rows.next().context(doing)? {
@@ -161,51 +153,23 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         }
         if let Some(cursor) = last {
             // The ranges that were left come after the ones that the cursor leaves of this range.
-            let fixed = range.fixed.len();
-            for range in after(&cursor)
-                .into_iter()
-                .rev()
-                .filter(|rest| rest.fixed.len() >= fixed)
-            {
-                self.ranges.push_front(range);
+            for rest in Range::after(&cursor, range.fixed.len()).rev() {
+                self.ranges.push_front(rest);
             }
         }
         Ok(())
     }
 
     fn sql(&self, range: &Range) -> String {
-        let names: Vec<&str> = self.columns.names().collect();
-        let fixed = range.fixed.len();
-        let mut terms: Vec<String> = (0..fixed)
-            .map(|i| format!("{} = ?{}", names[i], i + 1))
-            .collect();
-        if range.beyond.is_some() {
-            let (name, direction) = &self.columns.0[fixed];
-            let operator = match direction.reversed_if(self.reverse) {
-                Direction::Ascending => ">",
-                Direction::Descending => "<",
-            };
-            terms.push(format!("{name} {operator} ?{}", fixed + 1));
-        }
-        let filter = if terms.is_empty() {
-            String::new()
-        } else {
-            format!(" WHERE {}", terms.join(" AND "))
-        };
-        let order = self.columns.order_by(self.reverse);
-        let order = if order.is_empty() {
-            order
-        } else {
-            format!(" ORDER BY {order}")
-        };
         let mut select = row_columns(&self.schema);
-        for name in &names {
+        for name in self.columns.names() {
             select.push_str(", ");
             select.push_str(name);
         }
         format!(
-            "SELECT {select} FROM {}{filter}{order} LIMIT {PAGE}",
-            quote(&self.schema.name(None))
+            "SELECT {select} FROM {}{} LIMIT {PAGE}",
+            quote(&self.schema.name(None)),
+            range.filter(&self.columns, self.reverse)
         )
     }
 
@@ -305,10 +269,7 @@ impl<T: Row, K: IndexKey> Iterator for Scan<'_, T, K> {
 fn ranges_from<K: IndexKey>(start: &ops::Bound<K>, columns: &[Column]) -> VecDeque<Range> {
     let (key, included) = match start {
         ops::Bound::Unbounded => {
-            return VecDeque::from([Range {
-                fixed: Vec::new(),
-                beyond: None,
-            }]);
+            return VecDeque::from([Range::equal(Vec::new())]);
         }
         ops::Bound::Included(key) => (key, true),
         ops::Bound::Excluded(key) => (key, false),
@@ -320,23 +281,7 @@ fn ranges_from<K: IndexKey>(start: &ops::Bound<K>, columns: &[Column]) -> VecDeq
         .zip(columns)
         .map(|(value, column)| owned(value, column))
         .collect();
-    let mut ranges = VecDeque::from(after(&key));
-    if included {
-        ranges.push_front(Range {
-            fixed: key,
-            beyond: None,
-        });
-    }
-    ranges
-}
-
-/// The ranges of what comes after these leading columns.
-fn after(key: &[Value]) -> Vec<Range> {
-    (0..key.len())
-        .rev()
-        .map(|fixed| Range {
-            fixed: key[..fixed].to_vec(),
-            beyond: Some(key[fixed].clone()),
-        })
-        .collect()
+    let after = Range::after(&key, 0);
+    let first = included.then(|| Range::equal(key.clone()));
+    first.into_iter().chain(after).collect()
 }

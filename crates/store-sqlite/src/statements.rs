@@ -107,8 +107,10 @@ pub(crate) fn index_columns(schema: &TableSchema, index: usize) -> Ordered {
 pub(crate) struct Statements {
     /// The rows of a key: identity, data, weight.
     pub(crate) fetch: String,
-    /// All rows: identity, data, weight.
+    /// All rows: identity, data, weight. What follows can filter and order them.
     pub(crate) fetch_all: String,
+    /// The weight of a row, by the whole primary key.
+    pub(crate) weight: String,
     /// A table with one row a key: puts a row.
     pub(crate) put: String,
     /// Adds a weight to a row, new or not, and returns the sum.
@@ -119,6 +121,15 @@ pub(crate) struct Statements {
     pub(crate) delete: String,
 }
 
+/// The weight of a row.
+fn weight(schema: &TableSchema) -> String {
+    if schema.unique {
+        "1".to_string()
+    } else {
+        quote(COUNT)
+    }
+}
+
 /// What a row is read as: identity, data, weight.
 pub(crate) fn row_columns(schema: &TableSchema) -> String {
     let identity = if schema.has_identity() {
@@ -126,12 +137,7 @@ pub(crate) fn row_columns(schema: &TableSchema) -> String {
     } else {
         "NULL".to_string()
     };
-    let count = if schema.unique {
-        "1".to_string()
-    } else {
-        quote(COUNT)
-    };
-    format!("{identity}, {}, {count}", quote(DATA))
+    format!("{identity}, {}, {}", quote(DATA), weight(schema))
 }
 
 impl Statements {
@@ -185,6 +191,11 @@ impl Statements {
         Self {
             fetch: format!("SELECT {row} FROM {table} WHERE {}", equal(index_names, 1)),
             fetch_all: format!("SELECT {row} FROM {table}"),
+            weight: format!(
+                "SELECT {} FROM {table} WHERE {}",
+                weight(schema),
+                equal(&key_names, 1)
+            ),
             put: format!(
                 "{insert} ON CONFLICT ({conflict}) DO UPDATE SET {}",
                 replaced.join(", ")

@@ -188,11 +188,13 @@ impl Frame<'_> {
         0..=now
     }
 
-    /// From nothing, step by step.
+    /// From nothing, step by step, as long as there is something new. What does not look at what was found is found at
+    /// once: there is no second step then.
     fn recursive(&self, seed: usize, steps: usize, body: &Body, time: usize) -> Evaluated {
         let seed = self.at(seed, time)?;
+        let steps = if body.is_fed() { steps } else { 1 };
         let mut found = Bag::new();
-        for _ in 0..steps {
+        for _ in 0..=steps {
             let known = RefCell::default();
             let frame = Frame {
                 nodes: &body.nodes,

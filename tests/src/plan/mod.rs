@@ -283,6 +283,16 @@ impl Body {
         Item::new(row.a, row.b.clone(), c + group.b.len() as i64)
     }
 
+    /// Whether the result is made of what the body is given.
+    pub fn is_fed(&self) -> bool {
+        let mut fed: Vec<bool> = Vec::new();
+        for query in &self.nodes {
+            let is_feed = matches!(query, Query::Feed);
+            fed.push(is_feed || query.inputs().into_iter().any(|input| fed[input]));
+        }
+        fed.last().copied().unwrap_or(false)
+    }
+
     /// The body without the nodes that its result is not made of: a graph drops them, so nothing must be asked of them.
     #[must_use]
     pub fn pruned(self) -> Self {

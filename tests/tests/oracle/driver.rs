@@ -1,10 +1,14 @@
 //! A driver of the tick over plain bytes, in memory: it sees exactly what a database would, remembers what was asked
 //! of it, and fails when it is told to.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use deltaview::{Change, Graph, KeyValue, TableId, TickError, Weight, WeightOverflow};
-use deltaview_graph::{Changes, Commit, Fetch, FetchKeys, Step, TickErrorKind, WorkingSet, Write};
+use deltaview_graph::{
+    Changes, Commit, Fetch, FetchKeys, FetchRange, Order, Step, TickErrorKind, WorkingSet, Write,
+};
+use deltaview_schema::{Column, TableSchema};
 
 /// The columns of a key.
 pub(crate) type Columns = Vec<KeyValue<'static>>;
@@ -18,11 +22,24 @@ pub(crate) struct ByteStore {
     tables: BTreeMap<TableId, HashMap<Columns, Stored>>,
 }
 
+/// What was asked of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// All rows.
+    All,
+    /// All rows of these keys.
+    Keys(Vec<Columns>),
+    /// Single rows of these keys.
+    Rows(Vec<Columns>),
+    /// Ranges, each of the group with these columns.
+    Ranges(Vec<Columns>),
+}
+
 /// What an iteration asked of the driver.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
-    /// By step, by table: the keys asked for; `None` for all.
-    pub(crate) rounds: Vec<Vec<(TableId, Option<Vec<Columns>>)>>,
+    /// By step, by fetch: what was asked of a table.
+    pub(crate) rounds: Vec<Vec<(TableId, Asked)>>,
     /// The rows that were found.
     pub(crate) rows_read: usize,
     /// The keys that were written.
@@ -134,37 +151,66 @@ impl ByteStore {
         graph: &Graph,
         fetch: &mut Fetch,
         rows_read: &mut usize,
-    ) -> Result<Option<Vec<Columns>>, TickError> {
-        let table = fetch.table();
-        let stored = self.tables.get(&table);
+    ) -> Result<Asked, TickError> {
+        let schema = graph.table(fetch.table()).schema();
+        self.answer(schema, fetch, rows_read)
+            .map_err(|kind| TickError::new(graph.name(), &schema.vertex, kind))
+    }
+
+    fn answer(
+        &self,
+        schema: &TableSchema,
+        fetch: &mut Fetch,
+        rows_read: &mut usize,
+    ) -> Result<Asked, TickErrorKind> {
+        let stored = self.tables.get(&fetch.table());
+        let rows_of = |key: &Columns| stored.and_then(|table| table.get(key));
         let mut push = |fetch: &mut Fetch, key: Option<usize>, rows: &Stored| {
             for (identity, (data, weight)) in rows {
                 *rows_read += 1;
-                fetch
-                    .push(key, identity, data.as_deref(), *weight)
-                    .map_err(|kind| {
-                        TickError::new(graph.name(), &graph.table(table).schema().vertex, kind)
-                    })?;
+                fetch.push(key, identity, data.as_deref(), *weight)?;
             }
-            Ok::<(), TickError>(())
+            Ok::<(), TickErrorKind>(())
         };
-        let FetchKeys::Some(count) = fetch.keys() else {
-            for rows in stored.into_iter().flat_map(HashMap::values) {
-                push(fetch, None, rows)?;
+        match fetch.keys() {
+            FetchKeys::All => {
+                for rows in stored.into_iter().flat_map(HashMap::values) {
+                    push(fetch, None, rows)?;
+                }
+                Ok(Asked::All)
             }
-            return Ok(None);
-        };
-        let mut asked = Vec::new();
-        for position in 0..count {
-            let mut key = Vec::new();
-            fetch.key(position, &mut key);
-            let key = owned(&key);
-            if let Some(rows) = stored.and_then(|table| table.get(&key)) {
-                push(fetch, Some(position), rows)?;
+            FetchKeys::Some(count) => {
+                let keys: Vec<Columns> = (0..count).map(|at| key_at(fetch, at)).collect();
+                for (position, key) in keys.iter().enumerate() {
+                    if let Some(rows) = rows_of(key) {
+                        push(fetch, Some(position), rows)?;
+                    }
+                }
+                Ok(Asked::Keys(keys))
             }
-            asked.push(key);
+            FetchKeys::Rows(count) => {
+                let keys: Vec<Columns> = (0..count).map(|at| key_at(fetch, at)).collect();
+                for (position, key) in keys.iter().enumerate() {
+                    let identity = fetch.identity(position);
+                    let row = rows_of(key).and_then(|rows| rows.get(identity.as_bytes()));
+                    if let Some((_, weight)) = row {
+                        *rows_read += 1;
+                        fetch.push_weight(position, *weight);
+                    }
+                }
+                Ok(Asked::Rows(keys))
+            }
+            FetchKeys::Ranges(count) => {
+                let group = |position| owned(&fetch.range(position).group);
+                let groups = (0..count).map(group).collect();
+                for position in 0..count {
+                    let keys = stored.into_iter().flatten();
+                    let found = in_range(&schema.primary.columns, &fetch.range(position), keys);
+                    *rows_read += push_range(fetch, position, &found)?;
+                }
+                Ok(Asked::Ranges(groups))
+            }
         }
-        Ok(Some(asked))
     }
 
     fn pending(
@@ -257,6 +303,74 @@ impl ByteStore {
         }
         (table, key)
     }
+}
+
+/// Pushes rows until there are enough, and returns how many were looked at.
+fn push_range(
+    fetch: &mut Fetch,
+    position: usize,
+    keys: &[&Stored],
+) -> Result<usize, TickErrorKind> {
+    let mut read = 0;
+    for (identity, (data, weight)) in keys.iter().copied().flatten() {
+        read += 1;
+        let taken = fetch.push_in_range(position, identity, data.as_deref(), *weight)?;
+        if taken.is_break() {
+            return Ok(read);
+        }
+    }
+    fetch.end_range(position);
+    Ok(read)
+}
+
+/// The rows of the keys of a range, in its order.
+fn in_range<'a>(
+    columns: &[Column],
+    range: &FetchRange<'_>,
+    keys: impl Iterator<Item = (&'a Columns, &'a Stored)>,
+) -> Vec<&'a Stored> {
+    let (of_group, of_place) = columns.split_at(range.group.len());
+    let in_order = |columns: &[Column], a: &[KeyValue<'_>], b: &[KeyValue<'_>]| {
+        let order = compare(columns, a, b);
+        match range.order {
+            Order::Forward => order,
+            Order::Backward => order.reverse(),
+        }
+    };
+    let is_in = |key: &Columns| {
+        let (group, place) = key.split_at(range.group.len());
+        compare(of_group, group, &range.group).is_eq()
+            && range.start.as_ref().is_none_or(|start| {
+                match in_order(of_place, place, &start.columns) {
+                    Ordering::Less => false,
+                    Ordering::Equal => start.inclusive,
+                    Ordering::Greater => true,
+                }
+            })
+    };
+    let mut keys: Vec<(&Columns, &Stored)> = keys.filter(|(key, _)| is_in(key)).collect();
+    keys.sort_by(|(a, _), (b, _)| in_order(columns, a, b));
+    keys.into_iter().map(|(_, rows)| rows).collect()
+}
+
+/// Compares keys as an index with these columns orders them.
+fn compare(columns: &[Column], a: &[KeyValue<'_>], b: &[KeyValue<'_>]) -> Ordering {
+    let values = columns.iter().zip(a.iter().zip(b));
+    values.fold(Ordering::Equal, |order, (column, (a, b))| {
+        order.then_with(|| {
+            if column.descending {
+                b.cmp(a)
+            } else {
+                a.cmp(b)
+            }
+        })
+    })
+}
+
+fn key_at(fetch: &Fetch, position: usize) -> Columns {
+    let mut key = Vec::new();
+    fetch.key(position, &mut key);
+    owned(&key)
 }
 
 fn owned(key: &[KeyValue<'_>]) -> Columns {

@@ -70,8 +70,7 @@ impl Failure {
             Self::DifferentRow => matches!(kind, TickErrorKind::DifferentRow { .. }),
             Self::UpdatedKey => matches!(kind, TickErrorKind::UpdatedKey { .. }),
             Self::Panicked => matches!(kind, TickErrorKind::Panicked { .. }),
-            // There is no recursion yet.
-            Self::TooManySteps => false,
+            Self::TooManySteps => matches!(kind, TickErrorKind::TooManySteps { .. }),
         }
     }
 }

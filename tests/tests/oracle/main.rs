@@ -9,7 +9,9 @@
 //! | [`work`] | the keys and rows that a change touches, and how large the state is |
 //! | [`faults`] | a driver that fails at every call in turn, and one that never fails |
 //!
-//! `DELTAVIEW_ORACLE_CASES` sets the number of random graphs, which are then others at each run.
+//! `DELTAVIEW_ORACLE_CASES` sets the number of random graphs, which are then others at each run. With
+//! `DELTAVIEW_ORACLE_MINUTES` the random graphs go on for so long, from the seed `DELTAVIEW_ORACLE_SEED`:
+//! `cargo xtask fuzz` sets both.
 
 #![expect(
     clippy::unwrap_used,

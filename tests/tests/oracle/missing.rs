@@ -14,12 +14,7 @@ pub(crate) fn is_missing(query: &Query) -> bool {
             Aggregate::Several(several) => *several != Several::Linear,
             _ => false,
         },
-        Query::Outer(_)
-        | Query::Pick(_)
-        | Query::Window(_)
-        | Query::Recursive { .. }
-        | Query::Closure(_)
-        | Query::RetainFor { .. } => true,
+        Query::Pick(_) | Query::Window(_) | Query::RetainFor { .. } => true,
         _ => false,
     }
 }

@@ -9,7 +9,7 @@ use deltaview_graph::WorkingSet;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::driver::{ByteStore, Columns, Fuse, Log};
+use crate::driver::{Asked, ByteStore, Fuse, Log};
 
 /// A key and a number.
 type Line = (i64, i64);
@@ -114,12 +114,9 @@ fn logs(rows: i64) -> (Graph, Vec<(&'static str, Log)>) {
 fn reads(graph: &Graph, log: &Log) -> Vec<(String, Vec<i64>)> {
     assert!(log.rounds.len() <= 1, "{log:?}");
     let round = log.rounds.first().into_iter().flatten();
-    let keys = |keys: &Option<Vec<Columns>>| {
-        keys.as_ref()
-            .expect("never a whole table")
-            .iter()
-            .map(|key| number(key))
-            .collect()
+    let keys = |asked: &Asked| match asked {
+        Asked::Keys(keys) => keys.iter().map(|key| number(key)).collect(),
+        other => panic!("only whole keys are asked for: {other:?}"),
     };
     round
         .map(|(table, asked)| (name(graph, *table), keys(asked)))

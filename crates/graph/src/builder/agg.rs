@@ -68,6 +68,11 @@ impl<'g> Inputs<'g> {
         self.vertices[0]
     }
 
+    /// Whether the stream is outside of every recursion; inside of one, groups are evaluated from their rows.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.builder.region_of(&[self.stream()]).is_none()
+    }
+
     /// The position of an input, which is added if it is new.
     pub(crate) fn position(&mut self, vertex: VertexId) -> usize {
         let known = self.vertices.iter().position(|known| *known == vertex);
@@ -260,8 +265,8 @@ pub fn count_distinct<T: Row, V: IndexKey + Row>(index: Index<T, V>) -> CountDis
 
 /// Counts the keys that come and go, as an operator that counts their rows says.
 struct KeysOf<K2, R> {
-    /// Where the counts of keys come in.
-    input: usize,
+    /// Where the counts of keys come in. None where groups are evaluated from their rows.
+    input: Option<usize>,
     index: Index<R, K2>,
 }
 
@@ -291,7 +296,8 @@ where
         Some(0)
     }
     fn from_inputs(&self, inputs: InputSlots<'_>) -> Vec<(G, Weight)> {
-        let counted = inputs.get::<Delta<Keyed<K2, Weight>>>(self.input);
+        let input = self.input;
+        let counted = input.and_then(|input| inputs.get::<Delta<Keyed<K2, Weight>>>(input));
         // A key that stays loses one count and gets another, which adds up to nothing.
         counted
             .into_iter()
@@ -324,13 +330,12 @@ impl<T: Row, V: IndexKey + Row> Aggregator<T> for CountDistinct<T, V> {
         let suffix = format!("{}_keys_by_{}", self.index.name(), group.name());
         let group = S::group_index(group.clone());
         let index = group.and(S::on_rows(self.index));
-        let (vertex, _) = inputs
-            .builder
-            .count_keys(inputs.stream(), &index, suffix, inputs.at);
-        let linear = KeysOf {
-            input: inputs.position(vertex),
-            index,
-        };
+        let input = inputs.is_outside().then(|| {
+            let (stream, at) = (inputs.stream(), inputs.at);
+            let (vertex, _) = inputs.builder.count_keys(stream, &index, suffix, at);
+            inputs.position(vertex)
+        });
+        let linear = KeysOf { input, index };
         Parts {
             linear: Arc::new(linear),
             members: None,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use deltaview_schema::{Index, IndexIdentity, IndexKey, Row, Shape, TableSchema};
 
+use super::recursive::{BuildRecursion, RegionId};
+use crate::operators::nested::{ErasedNested, Nested};
 use crate::operators::{Operator, Stage};
 use crate::plan::{ErasedTable, TableId, VertexId};
 use crate::state::TypedTable;
@@ -18,6 +20,8 @@ pub(crate) struct Draft {
     pub(crate) work: Work,
     pub(crate) at: &'static Location<'static>,
     pub(crate) row: Shape,
+    /// The recursion that it is inside of, if any.
+    pub(crate) region: Option<RegionId>,
     /// The index by which the stream has at most one row a key, and the type of its key.
     pub(crate) unique_by: Option<(IndexIdentity, TypeId)>,
 }
@@ -30,6 +34,8 @@ pub(crate) enum Naming {
     Derived { suffix: String },
     /// The names of its two inputs, with what joins them.
     Between { word: &'static str },
+    /// The name of another vertex, and what it does.
+    Beside { stream: VertexId, suffix: String },
 }
 
 /// What a vertex does.
@@ -46,6 +52,21 @@ pub(crate) enum Work {
         /// Whether it is kept though nothing follows it.
         is_end: bool,
     },
+    /// An operator inside of a recursion that is no linear one.
+    Nested {
+        operator: Box<dyn ErasedNested>,
+        writes: Vec<TableId>,
+        reads: Vec<TableId>,
+    },
+    /// What a recursion feeds back.
+    Feedback,
+    /// A recursion, made of the vertices inside of it.
+    Recursion {
+        region: RegionId,
+        /// The vertex inside that puts out what is fed back.
+        next: VertexId,
+        build: Box<BuildRecursion>,
+    },
 }
 
 impl Work {
@@ -58,15 +79,23 @@ impl Work {
         }
     }
 
+    pub(crate) fn nested(operator: impl Nested) -> Self {
+        Self::Nested {
+            operator: Box::new(operator),
+            writes: Vec::new(),
+            reads: Vec::new(),
+        }
+    }
+
     pub(crate) fn writing(mut self, table: TableId) -> Self {
-        if let Self::Operator { writes, .. } = &mut self {
+        if let Self::Operator { writes, .. } | Self::Nested { writes, .. } = &mut self {
             writes.push(table);
         }
         self
     }
 
     pub(crate) fn reading(mut self, table: TableId) -> Self {
-        if let Self::Operator { reads, .. } = &mut self {
+        if let Self::Operator { reads, .. } | Self::Nested { reads, .. } = &mut self {
             reads.push(table);
         }
         self
@@ -87,8 +116,16 @@ impl Work {
     /// The tables that it writes.
     pub(crate) fn tables(&self) -> &[TableId] {
         match self {
-            Self::Operator { writes, .. } => writes,
-            Self::Stage(_) => &[],
+            Self::Operator { writes, .. } | Self::Nested { writes, .. } => writes,
+            Self::Stage(_) | Self::Feedback | Self::Recursion { .. } => &[],
+        }
+    }
+
+    /// The tables that it only reads.
+    pub(crate) fn reads(&self) -> &[TableId] {
+        match self {
+            Self::Operator { reads, .. } | Self::Nested { reads, .. } => reads,
+            Self::Stage(_) | Self::Feedback | Self::Recursion { .. } => &[],
         }
     }
 }

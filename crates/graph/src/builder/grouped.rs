@@ -218,15 +218,29 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
         let at = Location::caller();
         let builder = self.stream.builder;
         builder.check_name(self.index.name(), at);
-        let mut inputs = agg::Inputs::new(builder, self.stream.id, at);
-        let parts = aggregator.prepare::<K, S>(&self.index, &mut inputs);
-        let state_index = GroupState::<S::Group<K>, A::State>::default_index();
-        let table = builder.table_for(state_index, "groups", true);
         let naming = Naming::Derived {
             suffix: format!("{kind}_by_{}", self.index.name()),
         };
+        let index = S::group_index(self.index.clone());
+        let mut inputs = agg::Inputs::new(builder, self.stream.id, at);
+        let parts = aggregator.prepare::<K, S>(&self.index, &mut inputs);
+        if builder.region_of(&[self.stream.id]).is_some() {
+            let evaluate =
+                move |group: &S::Group<K>, rows: &[(S::Row<T>, Weight)], _: &[((), Weight)]| {
+                    let value = parts.evaluate(group, rows)?;
+                    Ok(value
+                        .map(|value| (make(group, value), 1))
+                        .into_iter()
+                        .collect())
+                };
+            let left = (self.stream.id, &index);
+            let id = builder.by_key((naming, kind), left, None, evaluate, at);
+            return self.stream.at(id);
+        }
+        let state_index = GroupState::<S::Group<K>, A::State>::default_index();
+        let table = builder.table_for(state_index, "groups", true);
         let aggregate = Aggregate {
-            index: S::group_index(self.index),
+            index,
             parts,
             make: Arc::new(make),
             table,

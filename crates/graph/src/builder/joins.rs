@@ -4,10 +4,11 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use deltaview_schema::{Index, IndexKey, Row};
-use deltaview_zset::{Keyed, Pair, Weight};
+use deltaview_zset::{Keyed, Pair, Weight, WeightOverflow};
 
 use super::scope::Scope;
 use super::{Naming, Stream, Work};
+use crate::operators::nested::NestedJoin;
 use crate::operators::{Join, Present};
 
 impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
@@ -61,19 +62,27 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
             return self.at(self.id);
         };
         let (left_index, right_index) = (S::index(left_index), S::index(right_index));
-        let (left_vertex, left) = self.builder.arrange(self.id, &left_index, at);
-        let (right_vertex, right_table) = self.builder.arrange(right.id, &right_index, at);
         let map = move |key: &S::Key<K>, left: &S::Row<T>, right: &S::Row<R>| {
             S::like::<T, U>(left, map(S::key(key), S::row(left), S::row(right)))
         };
-        let join = Join {
-            left,
-            right: right_table,
-            map: Arc::new(map),
+        let map = Arc::new(map);
+        let (work, inputs) = if self.builder.region_of(&[self.id, right.id]).is_some() {
+            let (left_vertex, left) = self.builder.side(self.id, &left_index, at);
+            let (right_vertex, right) = self.builder.side(right.id, &right_index, at);
+            let tables = [left.table, right.table];
+            let work = Work::nested(NestedJoin { left, right, map });
+            let work = tables.into_iter().fold(work, Work::reading);
+            (work, [left_vertex, right_vertex])
+        } else {
+            let (left_vertex, left) = self.builder.arrange(self.id, &left_index, at);
+            let (right_vertex, right) = self.builder.arrange(right.id, &right_index, at);
+            let work = Work::operator(Join { left, right, map });
+            (
+                work.reading(left).reading(right),
+                [left_vertex, right_vertex],
+            )
         };
-        let work = Work::operator(join).reading(left).reading(right_table);
         let naming = Naming::Between { word: "join" };
-        let inputs = [left_vertex, right_vertex];
         let id = self
             .builder
             .draft::<S::Row<U>>(naming, "join", &inputs, work, at);
@@ -227,14 +236,34 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
             return self;
         };
         let (left_index, right_index) = (S::group_index(left_index), S::group_index(right_index));
+        let word = if keep { "semi_join" } else { "anti_join" };
+        let naming = Naming::Between { word };
+        if self.builder.region_of(&[self.id, right.id]).is_some() {
+            let (left, right) = ((self.id, &left_index), Some((right.id, &right_index)));
+            let evaluate = move |_: &S::Group<K>,
+                                 left: &[(S::Row<T>, Weight)],
+                                 right: &[(S::Row<R>, Weight)]| {
+                let total = right
+                    .iter()
+                    .try_fold(0, |sum: Weight, (_, weight)| sum.checked_add(*weight))
+                    .ok_or(WeightOverflow)?;
+                Ok(if (total != 0) == keep {
+                    left.to_vec()
+                } else {
+                    Vec::new()
+                })
+            };
+            let id = self
+                .builder
+                .by_key((naming, word), left, right, evaluate, at);
+            return self.at(id);
+        }
         let (left_vertex, left) = self.builder.arrange(self.id, &left_index, at);
         let suffix = format!("keys_by_{}", right_index.name());
         let (keys, counts) = right.builder.count_keys(right.id, &right_index, suffix, at);
         let present = Present::<S::Group<K>, S::Row<T>>::new(left, counts, keep);
         let work = Work::operator(present).reading(left).reading(counts);
-        let word = if keep { "semi_join" } else { "anti_join" };
         let inputs = [left_vertex, keys];
-        let naming = Naming::Between { word };
         let id = self
             .builder
             .draft::<S::Row<T>>(naming, word, &inputs, work, at);

@@ -6,6 +6,7 @@ mod draft;
 mod grouped;
 mod joins;
 mod per_group;
+mod recursive;
 mod rowwise;
 mod scope;
 mod sets;
@@ -28,6 +29,8 @@ pub use stream::{KeyedTableStream, Stream};
 
 use agg::Aggregator;
 use joins::KeyCount;
+use recursive::Region;
+pub(crate) use recursive::RegionId;
 
 use crate::error::{Problem, ProblemKind};
 use crate::handle::{GraphId, Target, ViewHandle};
@@ -45,6 +48,7 @@ pub struct Builder {
     pub(crate) problems: RefCell<Vec<Problem>>,
     arrangements: RefCell<Vec<Arranged>>,
     key_counts: RefCell<Vec<Arranged>>,
+    pub(crate) regions: RefCell<Vec<Region>>,
 }
 
 /// An arrangement or a count of keys that exists: whoever wants that of the same stream by the same index shares it.
@@ -74,6 +78,7 @@ impl Builder {
             problems: RefCell::default(),
             arrangements: RefCell::default(),
             key_counts: RefCell::default(),
+            regions: RefCell::default(),
         };
         builder.check_name(&builder.name, at);
         builder
@@ -300,6 +305,20 @@ impl Builder {
         work: Work,
         at: &'static Location<'static>,
     ) -> VertexId {
+        self.check_region(inputs, at);
+        self.draft_in::<T>(self.region_of(inputs), naming, kind, inputs, work, at)
+    }
+
+    /// A draft inside of a recursion, or outside.
+    pub(crate) fn draft_in<T: Row>(
+        &self,
+        region: Option<RegionId>,
+        naming: Naming,
+        kind: impl Into<String>,
+        inputs: &[VertexId],
+        work: Work,
+        at: &'static Location<'static>,
+    ) -> VertexId {
         if let Naming::Given(name) = &naming {
             self.check_name(name, at);
         }
@@ -311,6 +330,7 @@ impl Builder {
             work,
             at,
             row: Shape::of::<T>(),
+            region,
             unique_by: None,
         });
         id

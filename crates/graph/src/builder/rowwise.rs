@@ -182,6 +182,8 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
 
     #[track_caller]
     fn remembering(self, kind: &str, role: &str, work: impl FnOnce(TableId) -> Work) -> Self {
+        self.builder
+            .must_be_outside(self.id, kind, Location::caller());
         let index = Index::<S::Row<T>, ()>::unkeyed();
         let table = self.builder.table_for(index, role, false);
         self.then(kind, work(table).writing(table), Location::caller())

@@ -9,6 +9,8 @@ use deltaview_zset::Weight;
 use super::scope::Scope;
 use super::{Naming, Stream, Work};
 use crate::operators::{RowByRow, Weigh};
+use crate::plan::VertexId;
+use crate::state::Whole;
 
 /// The copies of a row that are there.
 fn copies(weight: Weight) -> Weight {
@@ -123,6 +125,34 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
                 ours => ours,
             },
         };
+        let naming = if other.is_some() {
+            Naming::Between { word }
+        } else {
+            Naming::Derived {
+                suffix: word.to_string(),
+            }
+        };
+        let ids: Vec<VertexId> = [Some(self.id), other.map(|other| other.id)]
+            .into_iter()
+            .flatten()
+            .collect();
+        if self.builder.region_of(&ids).is_some() {
+            let by_row = Whole::<S::Row<T>>::index();
+            let evaluate = move |row: &Whole<S::Row<T>>,
+                                 left: &[(S::Row<T>, Weight)],
+                                 right: &[(S::Row<T>, Weight)]| {
+                let weight_of = |rows: &[(S::Row<T>, Weight)]| rows.first().map_or(0, |row| row.1);
+                let weight = weigh(weight_of(left), weight_of(right));
+                let there = (weight != 0).then(|| (row.0.clone(), weight));
+                Ok(there.into_iter().collect())
+            };
+            let right = other.map(|other| (other.id, &by_row));
+            let left = (self.id, &by_row);
+            let id = self
+                .builder
+                .by_key((naming, word), left, right, evaluate, at);
+            return self.at(id);
+        }
         let index = Index::<S::Row<T>, ()>::unkeyed();
         let (vertex, left) = self.builder.arrange(self.id, &index, at);
         let (mut inputs, mut right) = (vec![vertex], None);
@@ -141,13 +171,6 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         if let Some(right) = right {
             work = work.reading(right);
         }
-        let naming = if right.is_some() {
-            Naming::Between { word }
-        } else {
-            Naming::Derived {
-                suffix: word.to_string(),
-            }
-        };
         let id = self
             .builder
             .draft::<S::Row<T>>(naming, word, &inputs, work, at);

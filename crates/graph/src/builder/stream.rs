@@ -98,6 +98,7 @@ impl<'g, T: Row> Stream<'g, T> {
     pub fn output(self, name: impl Into<String>) -> OutputHandle<T> {
         let work = Work::operator(Output::<T>(PhantomData)).ending();
         let at = Location::caller();
+        self.builder.must_be_outside(self.id, "output", at);
         let output =
             self.builder
                 .draft::<T>(Naming::Given(name.into()), "output", &[self.id], work, at);
@@ -124,6 +125,7 @@ impl<'g, T: Row> Stream<'g, T> {
         let at = Location::caller();
         let name = name.into();
         self.builder.check_name(&name, at);
+        self.builder.must_be_outside(self.id, "view", at);
         let (vertex, table) = self.builder.arrange(self.id, &index, at);
         let mut drafts = self.builder.drafts.borrow_mut();
         let draft = &mut drafts[vertex.0];

@@ -62,6 +62,29 @@ pub struct Parts<G, R, A, O, V> {
     pub(crate) finish: Arc<Finish<A, O, V>>,
 }
 
+impl<G: IndexKey, R, A, O: Clone, V> Parts<G, R, A, O, V> {
+    /// What is put out of a group with these rows, each once, in order; nothing if the group is not there.
+    pub(crate) fn evaluate(
+        &self,
+        group: &G,
+        rows: &[(R, Weight)],
+    ) -> Result<Option<V>, TickErrorKind> {
+        let total = rows
+            .iter()
+            .try_fold(0, |sum: Weight, (_, weight)| sum.checked_add(*weight))
+            .ok_or(WeightOverflow)?;
+        if total == 0 {
+            return Ok(None);
+        }
+        let state = self.linear.of_rows(rows).ok_or_else(|| overflow(group))?;
+        let members = match &self.members {
+            None => self.nothing.clone(),
+            Some(members) => members.of_rows(rows),
+        };
+        Ok(Some((self.finish)(total, &state, &members)))
+    }
+}
+
 /// Makes the row of a group.
 pub(crate) type MakeGroup<G, V, U> = dyn Fn(&G, V) -> U + Send + Sync;
 

@@ -8,6 +8,7 @@ mod arrange;
 mod join;
 mod keyed_table;
 mod linear;
+pub(crate) mod nested;
 mod output;
 mod present;
 mod sets;
@@ -16,6 +17,7 @@ mod streams;
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
@@ -39,12 +41,15 @@ use crate::change::{Change, Edited};
 use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::{Plan, TableId, VertexId};
-use crate::state::{Arrangement, ErasedDelta, TableDelta, TypedTable, WorkingSet};
-use crate::tick::{ErasedFetch, InputSlots, Slot, TypedFetch};
+use crate::state::{
+    Arrangement, Bucket, ErasedDelta, Place, Ranked, Span, TableDelta, TypedTable, WorkingSet,
+};
+use crate::tick::{ErasedNeeds, InputSlots, Needs, RangeNeed, Slot};
 
 /// One operator of a graph.
 pub(crate) trait Operator: Any + Send + Sync {
-    /// Names the keys that [`Self::apply`] must see.
+    /// Names what [`Self::apply`] must see. It runs again, after what it named was fetched, as long as a
+    /// [walk](Reads::walk) did not get to its end.
     fn reads(&self, _reads: &mut Reads<'_>) -> Result<(), TickErrorKind> {
         Ok(())
     }
@@ -69,9 +74,23 @@ pub(crate) struct Reads<'a> {
     state: &'a WorkingSet,
     change: &'a Change,
     inputs: InputSlots<'a>,
-    fetches: &'a mut BTreeMap<TableId, Box<dyn ErasedFetch>>,
+    needs: &'a mut StepNeeds,
     kept: Box<dyn Any + Send>,
     waits: bool,
+    again: bool,
+}
+
+/// What the operators of one step must see, by table.
+pub(crate) type StepNeeds = BTreeMap<TableId, Box<dyn ErasedNeeds>>;
+
+/// What comes after an operator has named its reads.
+pub(crate) enum AfterReads {
+    /// `apply`, with what was kept.
+    Apply(Box<dyn Any + Send>),
+    /// Once what was named is resident, `apply`, with what was kept.
+    FetchAndApply(Box<dyn Any + Send>),
+    /// Once what was named is resident, `reads` again, with what was kept.
+    FetchAndReadAgain(Box<dyn Any + Send>),
 }
 
 impl<'a> Reads<'a> {
@@ -80,21 +99,27 @@ impl<'a> Reads<'a> {
         state: &'a WorkingSet,
         change: &'a Change,
         inputs: InputSlots<'a>,
-        fetches: &'a mut BTreeMap<TableId, Box<dyn ErasedFetch>>,
+        needs: &'a mut StepNeeds,
+        kept: Box<dyn Any + Send>,
     ) -> Self {
         Self {
             plan,
             state,
             change,
             inputs,
-            fetches,
-            kept: Box::new(()),
+            needs,
+            kept,
             waits: false,
+            again: false,
         }
     }
 
-    pub(crate) fn finish(self) -> (Box<dyn Any + Send>, bool) {
-        (self.kept, self.waits)
+    pub(crate) fn finish(self) -> AfterReads {
+        match (self.waits, self.again) {
+            (_, true) => AfterReads::FetchAndReadAgain(self.kept),
+            (true, false) => AfterReads::FetchAndApply(self.kept),
+            (false, false) => AfterReads::Apply(self.kept),
+        }
     }
 
     /// The delta of an input; nothing if it is empty.
@@ -112,19 +137,41 @@ impl<'a> Reads<'a> {
         self.change.edits_of(vertex)
     }
 
-    /// Names rows of a table whose weights `apply` must see.
-    pub(crate) fn need_rows<'k, K: IndexKey, T: Row>(
-        &mut self,
-        table: TableId,
-        rows: impl IntoIterator<Item = (&'k K, &'k T)>,
-    ) -> Result<(), TickErrorKind> {
-        self.need::<K, T>(table, rows.into_iter().map(|(key, _)| key));
-        Ok(())
-    }
-
     /// Keeps a value for `apply`.
     pub(crate) fn keep<V: Send + 'static>(&mut self, value: V) {
         self.kept = Box::new(value);
+    }
+
+    /// What `reads` kept when it ran before in this iteration, if it did and kept that.
+    pub(crate) fn kept<V: 'static>(&mut self) -> Option<V> {
+        let kept = std::mem::replace(&mut self.kept, Box::new(()));
+        kept.downcast().ok().map(|kept| *kept)
+    }
+
+    /// Has `reads` run again, once what it named was fetched.
+    pub(crate) fn again(&mut self) {
+        self.again = true;
+    }
+
+    /// Whether anything was named that is not resident.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// The state of a table as it was before this iteration: what of it is resident.
+    pub(crate) fn arrangement<K: IndexKey, T: Row>(&self, table: TableId) -> &'a Arrangement<K, T> {
+        self.state.arrangement(table)
+    }
+
+    /// What an operator without state or tables puts out for some inputs.
+    pub(crate) fn compute(
+        &self,
+        operator: &dyn Operator,
+        inputs: InputSlots<'_>,
+    ) -> Result<Slot, TickErrorKind> {
+        let mut apply = Apply::new(self.plan, self.state, self.change, inputs, Box::new(()));
+        operator.apply(&mut apply)?;
+        Ok(apply.finish().0)
     }
 
     /// Names keys of a table that `apply` must see.
@@ -139,8 +186,28 @@ impl<'a> Reads<'a> {
         }
         for key in keys.into_iter().filter(|key| !arrangement.is_resident(key)) {
             self.waits = true;
-            self.fetch::<K, T>(table).ask(key);
+            self.needs::<K, T>(table).key(key);
         }
+    }
+
+    /// Names single rows of a table whose weights `apply` must see. In a table with one row a key that is their key.
+    pub(crate) fn need_rows<'k, K: IndexKey, T: Row>(
+        &mut self,
+        table: TableId,
+        rows: impl IntoIterator<Item = (&'k K, &'k T)>,
+    ) -> Result<(), TickErrorKind> {
+        if self.plan.tables[table.0].schema().unique {
+            self.need::<K, T>(table, rows.into_iter().map(|(key, _)| key));
+            return Ok(());
+        }
+        let arrangement: &Arrangement<K, T> = self.state.arrangement(table);
+        for (key, row) in rows {
+            if arrangement.known_weight(key, row).is_none() {
+                self.waits = true;
+                self.needs::<K, T>(table).row(key, row)?;
+            }
+        }
+        Ok(())
     }
 
     /// Names all rows of a table.
@@ -148,15 +215,54 @@ impl<'a> Reads<'a> {
         let arrangement: &Arrangement<K, T> = self.state.arrangement(table);
         if !arrangement.is_all_resident() {
             self.waits = true;
-            self.fetch::<K, T>(table).ask_all();
+            self.needs::<K, T>(table).all();
         }
     }
 
-    fn fetch<K: IndexKey, T: Row>(&mut self, table: TableId) -> &mut TypedFetch<K, T> {
+    /// Walks the keys of a span that have rows, in its order, until the visitor breaks or the group ends. Returns
+    /// whether it got there.
+    ///
+    /// Where it did not, because what is resident ends before, the rest is named, and once it was fetched `reads` runs
+    /// again from its beginning. `rows` is how many rows the walk probably still needs; it is doubled as the walk goes
+    /// on. `apply` can then walk as far: [`Arrangement::walk`].
+    pub(crate) fn walk<G: IndexKey, O: IndexKey, T: Row>(
+        &mut self,
+        table: TableId,
+        span: &Span<G, O>,
+        rows: usize,
+        mut visit: impl FnMut(&'a Ranked<G, O>, &'a Bucket<T>) -> ControlFlow<()>,
+    ) -> bool {
+        let arrangement: &'a Arrangement<Ranked<G, O>, T> = self.state.arrangement(table);
+        let mut walk = arrangement.walk(span);
+        let mut visited = 0_usize;
+        while let Some((key, bucket)) = walk.next_known() {
+            if visit(key, bucket).is_break() {
+                return true;
+            }
+            visited += bucket.len();
+        }
+        let Some(from) = walk.into_unknown() else {
+            return true;
+        };
+        self.waits = true;
+        self.again = true;
+        self.needs::<Ranked<G, O>, T>(table).range(RangeNeed {
+            is_within: matches!(from.key.place, Place::At(_)),
+            from,
+            end: span.end(),
+            order: span.order,
+            group_columns: G::columns().len(),
+            // As many as there were so far: a long walk takes few rounds, and reads at most twice what it needs.
+            rows: rows.max(visited).max(1),
+        });
+        false
+    }
+
+    fn needs<K: IndexKey, T: Row>(&mut self, table: TableId) -> &mut Needs<K, T> {
         let plan = self.plan;
-        self.fetches
+        self.needs
             .entry(table)
-            .or_insert_with(|| Box::new(TypedFetch::<K, T>::new(Arc::clone(&plan.tables[table.0]))))
+            .or_insert_with(|| Box::new(Needs::<K, T>::new(Arc::clone(&plan.tables[table.0]))))
             .as_any_mut()
             .downcast_mut()
             .expect("a table is always read with its types")

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::names::{duplicate_names, vertex_names};
+use super::regions::Regions;
 use super::{Plan, Table, TableId, Vertex, VertexId};
 use crate::builder::{Builder, Draft, TableDraft, Work};
 use crate::error::{BuildError, Problem, ProblemKind};
+use crate::operators::nested::Linear;
 use crate::operators::{Chain, Operator, Stage};
 
 /// A builder's graph, compiled.
@@ -121,15 +123,19 @@ fn duplicate_tables(drafts: &[Draft], tables: &mut [TableDraft]) -> Vec<Problem>
 fn needed(drafts: &[Draft]) -> Vec<bool> {
     let mut needed = vec![false; drafts.len()];
     for (position, draft) in drafts.iter().enumerate().rev() {
-        let is_source = draft.inputs.is_empty();
+        let is_source = draft.inputs.is_empty() && !matches!(draft.work, Work::Feedback);
         let is_end = match &draft.work {
             Work::Operator { is_end, .. } => *is_end,
-            Work::Stage(_) => draft.kind == "inspect",
+            Work::Stage(_) => draft.kind == "inspect" && draft.region.is_none(),
+            Work::Nested { .. } | Work::Feedback | Work::Recursion { .. } => false,
         };
         if is_source || is_end {
             needed[position] = true;
         }
         if needed[position] {
+            if let Work::Recursion { next, .. } = &draft.work {
+                needed[next.0] = true;
+            }
             draft.inputs.iter().for_each(|input| needed[input.0] = true);
         }
     }
@@ -138,10 +144,7 @@ fn needed(drafts: &[Draft]) -> Vec<bool> {
         .iter()
         .zip(&needed)
         .filter(|(_, needed)| **needed)
-        .flat_map(|(draft, _)| match &draft.work {
-            Work::Operator { reads, .. } => reads.clone(),
-            Work::Stage(_) => Vec::new(),
-        })
+        .flat_map(|(draft, _)| draft.work.reads().to_vec())
         .collect();
     for (position, draft) in drafts.iter().enumerate() {
         if draft.work.tables().iter().any(|table| read.contains(table)) {
@@ -161,12 +164,13 @@ fn vertices(
     let fused_into_next = fused_into_next(&drafts, needed);
     let mut positions: Vec<Option<usize>> = vec![None; drafts.len()];
     let mut waiting: BTreeMap<usize, Run> = BTreeMap::new();
+    let mut regions = Regions::of(&drafts);
     let mut vertices = Vec::new();
     for (position, (draft, name)) in drafts.into_iter().zip(names).enumerate() {
         if !needed[position] {
             continue;
         }
-        let tables = draft.work.tables().to_vec();
+        let mut tables = draft.work.tables().to_vec();
         let mut run = draft
             .inputs
             .first()
@@ -187,7 +191,22 @@ fn vertices(
                 Box::new(Chain { stages: run.stages })
             }
             Work::Operator { operator, .. } => operator,
+            Work::Nested { operator, .. } => {
+                regions.add(draft.region, position, operator, &run.inputs, tables);
+                continue;
+            }
+            Work::Feedback => continue,
+            Work::Recursion { region, build, .. } => {
+                let inside = regions.take(region);
+                tables.extend(inside.tables);
+                build(inside.vertices, inside.outside.len())
+            }
         };
+        if draft.region.is_some() {
+            let operator = Box::new(Linear(operator));
+            regions.add(draft.region, position, operator, &run.inputs, tables);
+            continue;
+        }
         positions[position] = Some(vertices.len());
         let place = |input: &VertexId| positions[input.0].expect("inputs come first, and are kept");
         vertices.push(Vertex {

@@ -4,6 +4,7 @@
 mod compile;
 mod names;
 mod picture;
+mod regions;
 mod table;
 
 use std::fmt;

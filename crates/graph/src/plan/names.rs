@@ -19,6 +19,9 @@ pub(super) fn vertex_names(drafts: &[Draft]) -> Vec<String> {
         let name = match &draft.naming {
             Naming::Given(name) => name.clone(),
             Naming::Derived { suffix } => format!("{}_{suffix}", of_input(0)),
+            Naming::Beside { stream, suffix } => {
+                format!("{}_{suffix}", stream_name(drafts, &names, stream.0))
+            }
             Naming::Between { word } => format!("{}_{word}_{}", of_input(0), of_input(1)),
         };
         names.push(name);

@@ -1,13 +1,15 @@
-//! One arrangement: rows by key, typed. It owns which keys are resident, and how rows are found.
+//! One arrangement: rows by key, typed. It owns what of it is resident, and how rows are found.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::ops::Bound;
 
 use deltaview_schema::{Index, IndexKey, Row, TableSchema};
-use deltaview_zset::Weight;
+use deltaview_zset::{Weight, WeightOverflow};
 
 use super::bucket::{Bucket, add_by_key};
+use super::intervals::{Cut, Intervals};
+use super::scan::Order;
 use super::{ErasedArrangement, Secondary, SecondaryIndex};
 
 /// A table of the plan with its types: how the key of a row is computed, and the further indexes.
@@ -17,11 +19,17 @@ pub(crate) struct TypedTable<K, T> {
     pub(crate) secondary: Vec<Box<dyn SecondaryIndex<T>>>,
 }
 
-/// Rows by key. Complete, or partial: then a key is resident once it was fetched, even where it has no rows.
+/// Rows by key. Complete, or partial: then a key is resident once it was fetched, by itself or in a stretch of the
+/// index, even where it has no rows. Of a key that is not, single rows may be known.
 pub(crate) struct Arrangement<K, T> {
+    /// The rows of resident keys. Outside of the stretches each resident key is here, also one without rows.
     rows: BTreeMap<K, Bucket<T>>,
     complete: bool,
     all_resident: bool,
+    /// The stretches of the index that are resident.
+    stretches: Intervals<K>,
+    /// The weights, also those of zero, of single rows of keys that are not resident.
+    single_rows: BTreeMap<K, BTreeMap<T, Weight>>,
     secondary: Vec<Box<dyn Secondary<T>>>,
 }
 
@@ -36,13 +44,15 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             rows: BTreeMap::new(),
             complete,
             all_resident: complete,
+            stretches: Intervals::default(),
+            single_rows: BTreeMap::new(),
             secondary: indexes.iter().map(|index| index.new_state()).collect(),
         }
     }
 
     /// Whether the rows of a key are known.
     pub(crate) fn is_resident(&self, key: &K) -> bool {
-        self.all_resident || self.rows.contains_key(key)
+        self.all_resident || self.rows.contains_key(key) || self.stretches.contains(key)
     }
 
     /// Whether all rows are known.
@@ -76,14 +86,18 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     pub(crate) fn known_weight(&self, key: &K, row: &T) -> Option<Weight> {
         match self.rows.get(key) {
             Some(rows) => Some(rows.weight(row)),
-            None => self.all_resident.then_some(0),
+            None if self.all_resident || self.stretches.contains(key) => Some(0),
+            None => self.single_rows.get(key)?.get(row).copied(),
         }
     }
 
-    /// The weight of a row; 0 if it is not there. It must be known.
+    /// The weight of a row. It must be known.
     pub(crate) fn weight_of(&self, key: &K, row: &T) -> Weight {
         let known = self.known_weight(key, row);
-        debug_assert!(known.is_some(), "an operator reads only what it named");
+        debug_assert!(
+            known.is_some(),
+            "an operator reads only the rows that it named"
+        );
         known.unwrap_or(0)
     }
 
@@ -103,27 +117,78 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         &mut self.secondary
     }
 
+    /// How far all keys from a cut on are resident, in one direction.
+    pub(crate) fn reach(&self, from: &Cut<K>, order: Order) -> Option<Cut<K>> {
+        self.stretches.reach(from, order)
+    }
+
+    /// The rows by key between two cuts, the lower one first.
+    pub(crate) fn between(
+        &self,
+        lower: &Cut<K>,
+        upper: &Cut<K>,
+    ) -> btree_map::Range<'_, K, Bucket<T>> {
+        self.rows.range::<K, _>((lower.lower(), upper.upper()))
+    }
+
     /// Marks a key as known, with no rows so far.
     pub(crate) fn make_resident(&mut self, key: K) {
+        self.single_rows.remove(&key);
         self.rows.entry(key).or_default();
+    }
+
+    /// Marks all keys between two cuts as known, with no rows so far but those of keys that were known before.
+    pub(crate) fn make_stretch_resident(&mut self, lower: Cut<K>, upper: Cut<K>) {
+        if lower >= upper {
+            return;
+        }
+        let within = (lower.lower(), upper.upper());
+        let replaced: Vec<K> = self
+            .single_rows
+            .range::<K, _>(within)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in replaced {
+            self.single_rows.remove(&key);
+        }
+        self.stretches.insert(lower, upper);
+    }
+
+    /// Takes the weight of a single row in, unless it is known.
+    pub(crate) fn make_row_resident(&mut self, key: K, row: T, weight: Weight) {
+        if self.known_weight(&key, &row).is_none() {
+            self.single_rows.entry(key).or_default().insert(row, weight);
+        }
     }
 
     pub(crate) fn make_all_resident(&mut self) {
         self.all_resident = true;
+        self.stretches.clear();
+        self.single_rows.clear();
     }
 
     /// Adds a weight of a row that was fetched, or absorbed; the weight was checked to fit. In a partial arrangement
-    /// a key that is not resident stays so.
+    /// what is not resident stays so.
     pub(crate) fn add(&mut self, key: &K, row: &T, weight: Weight) {
         let added = if self.all_resident {
             add_by_key(&mut self.rows, key, row, weight)
-        } else {
+        } else if let Some(rows) = self.rows.get_mut(key) {
             // A key that has lost its rows stays: it is known to have none.
-            self.rows
-                .get_mut(key)
-                .map_or(Ok(()), |rows| rows.add(row, weight))
+            rows.add(row, weight)
+        } else if self.stretches.contains(key) {
+            add_by_key(&mut self.rows, key, row, weight)
+        } else {
+            self.add_single(key, row, weight)
         };
         added.expect("the sum was checked before the commit was written");
+    }
+
+    fn add_single(&mut self, key: &K, row: &T, weight: Weight) -> Result<(), WeightOverflow> {
+        let known = self.single_rows.get_mut(key);
+        if let Some(known) = known.and_then(|rows| rows.get_mut(row)) {
+            *known = known.checked_add(weight).ok_or(WeightOverflow)?;
+        }
+        Ok(())
     }
 }
 
@@ -139,11 +204,15 @@ impl<K: IndexKey, T: Row> ErasedArrangement for Arrangement<K, T> {
     fn forget(&mut self) {
         if !self.complete {
             self.rows.clear();
+            self.stretches.clear();
+            self.single_rows.clear();
             self.all_resident = false;
         }
     }
 
     fn rows(&self) -> usize {
-        self.rows.values().map(Bucket::len).sum()
+        let single = self.single_rows.values().flat_map(BTreeMap::values);
+        let single = single.filter(|weight| **weight != 0).count();
+        self.rows.values().map(Bucket::len).sum::<usize>() + single
     }
 }

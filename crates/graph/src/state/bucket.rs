@@ -133,6 +133,15 @@ impl<'a, T> Iterator for Iter<'a, T> {
     }
 }
 
+impl<T> DoubleEndedIterator for Iter<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Few(rows) => rows.next_back().map(|(row, weight)| (row, *weight)),
+            Self::Many(rows) => rows.next_back().map(|(row, weight)| (row, *weight)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use deltaview_zset::ZSet;
@@ -148,6 +157,9 @@ mod tests {
                 bucket.add(&row, weight).expect("the weights are small");
                 zset.insert(row, weight).expect("the weights are small");
                 prop_assert!(bucket.iter().eq(zset.iter()));
+                let mut back: Vec<_> = bucket.iter().rev().collect();
+                back.reverse();
+                prop_assert!(bucket.iter().eq(back));
                 prop_assert_eq!(bucket.len(), zset.len());
                 prop_assert_eq!(bucket.weight(&row), zset.weight(&row));
             }

@@ -1,19 +1,27 @@
 //! The state of a graph in memory: an arrangement a table, typed. A [`WorkingSet`] has them all, completely (the
-//! memory store) or only the keys that were fetched (a database). It changes in two ways only: fetched rows come in,
+//! memory store) or only what was fetched (a database): whole keys, stretches of the index, single rows. It changes in two ways only: fetched rows come in,
 //! and a commit is absorbed.
 
 mod arrangement;
 mod bucket;
+mod intervals;
+mod ranked;
 pub(crate) mod scan;
 mod secondary;
 mod table_delta;
+mod walk;
+mod whole;
 
 use std::any::Any;
 
 pub(crate) use arrangement::{Arrangement, TypedTable};
 pub(crate) use bucket::Bucket;
+pub(crate) use intervals::{Cut, Side};
+pub(crate) use ranked::{Place, Ranked, Span};
 pub(crate) use secondary::{Secondary, SecondaryIndex};
 pub(crate) use table_delta::{ErasedDelta, TableDelta, Visit, hex_text, key_text};
+
+pub(crate) use whole::Whole;
 
 use crate::plan::{Graph, TableId};
 use crate::tick::{Changes, Commit};

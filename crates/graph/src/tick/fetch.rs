@@ -1,20 +1,22 @@
-//! What a tick must see of a table: keys, and the rows that a driver found for them.
+//! What a tick must see of a table, as a driver sees it: what to look up, and how to hand in what it finds.
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use deltaview_schema::codec::{self, CodecError};
-use deltaview_schema::{IndexKey, KeyValue, Row, TableSchema};
+use deltaview_schema::codec::CodecError;
+use deltaview_schema::{Identity, KeyValue, TableSchema};
 use deltaview_zset::Weight;
 
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
-use crate::state::{Arrangement, ErasedArrangement, TypedTable};
+use crate::state::ErasedArrangement;
+use crate::state::scan::Order;
 
-/// The keys of one table that a tick must see, and the rows found for them.
+/// Rows of one table that a tick must see: one set of questions of one kind, for a driver to answer.
 ///
-/// A driver looks up each key of [`Self::keys`] (by equality of all index columns of the table's primary index), and
-/// pushes every row that it finds. A key without rows is left without.
+/// [`Self::keys`] says of which kind, and how many there are. A step may have several fetches of one table, but no two
+/// of one kind; so each can be one statement, and all of a step can go to the database together. A question that is
+/// not found is answered by handing in nothing, but a range must always be [ended](FetchKeys::Ranges).
 pub struct Fetch {
     table: TableId,
     name: String,
@@ -31,24 +33,106 @@ impl std::fmt::Debug for Fetch {
     }
 }
 
-/// Which keys a fetch asks for.
+/// What a fetch asks for. The columns of a key are always those of the table's primary index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchKeys {
-    /// All rows of the table.
+    /// All rows of the table. Hand each in with [`Fetch::push`].
     All,
-    /// So many keys: see [`Fetch::key`].
+    /// All rows of so many keys. Look each [`Fetch::key`] up by equality of all columns, and hand each row in with
+    /// [`Fetch::push`].
     Some(usize),
+    /// So many single rows. Look each up by its [`Fetch::key`] and [`Fetch::identity`], the whole primary key, and
+    /// hand its weight in with [`Fetch::push_weight`]. Never of a table with one row a key.
+    Rows(usize),
+    /// So many ranges of the index, [`Fetch::range`]. Read each in its order, and hand the rows in one by one with
+    /// [`Fetch::push_in_range`] until it says that they are enough. If the rows of the group run out before that, say
+    /// so with [`Fetch::end_range`].
+    ///
+    /// A driver that can't look at rows one by one may read a number of its own choice, at best the one that the range
+    /// wishes for, as long as it has all rows of the last key (`FETCH FIRST … ROWS WITH TIES`), and then say
+    /// [`Fetch::pause_range`].
+    Ranges(usize),
 }
 
-/// A fetch without its types.
+/// A part of a group of rows, to be read in the order of the primary index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchRange<'a> {
+    /// What the leading columns of the index are equal to, as many as there are values.
+    pub group: Vec<KeyValue<'a>>,
+    /// Where in the group reading begins, if not at its beginning (or backward, at its end).
+    pub start: Option<RangeStart<'a>>,
+    /// In which direction of the index, whose columns have directions of their own.
+    pub order: Order,
+    /// After so many rows they are probably enough. At least 1.
+    pub rows: usize,
+}
+
+/// Where in a group reading begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeStart<'a> {
+    /// The values of the columns that follow those of the group.
+    pub columns: Vec<KeyValue<'a>>,
+    /// Whether rows with exactly these values are read too, or only those beyond them in the range's order.
+    pub inclusive: bool,
+}
+
+/// A fetch without its types. Each kind answers to its own part of it.
 pub(crate) trait ErasedFetch: Any + Send + Sync {
-    fn as_any_mut(&mut self) -> &mut dyn Any;
     fn keys(&self) -> FetchKeys;
-    fn key<'a>(&'a self, position: usize, values: &mut Vec<KeyValue<'a>>);
-    /// The key at a position as a person would write it.
-    fn key_text(&self, position: usize) -> String;
-    fn push(&mut self, key: Option<usize>, data: &[u8], weight: Weight) -> Result<(), PushError>;
+
+    fn key<'a>(&'a self, _position: usize, _values: &mut Vec<KeyValue<'a>>) {
+        self.has_no("keys")
+    }
+
+    /// What is asked at a position as a person would write it.
+    fn key_text(&self, _position: usize) -> String {
+        self.has_no("keys")
+    }
+
+    fn identity(&self, _position: usize) -> Identity {
+        self.has_no("identities")
+    }
+
+    fn range(&self, _position: usize) -> FetchRange<'_> {
+        self.has_no("ranges")
+    }
+
+    fn push(&mut self, _: Option<usize>, _data: &[u8], _: Weight) -> Result<(), PushError> {
+        self.has_no("keys to push rows of")
+    }
+
+    fn push_weight(&mut self, _position: usize, _: Weight) {
+        self.has_no("rows to push weights of")
+    }
+
+    fn push_in_range(
+        &mut self,
+        _position: usize,
+        _data: &[u8],
+        _: Weight,
+    ) -> Result<ControlFlow<()>, PushError> {
+        self.has_no("ranges")
+    }
+
+    fn pause_range(&mut self, _position: usize) {
+        self.has_no("ranges")
+    }
+
+    fn end_range(&mut self, _position: usize) {
+        self.has_no("ranges")
+    }
+
+    /// Whether the driver has answered all that can't be left without an answer.
+    fn is_answered(&self) -> bool {
+        true
+    }
+
     fn finish(self: Box<Self>, arrangement: &mut dyn ErasedArrangement);
+
+    /// For what a driver must not do with a fetch of this kind.
+    fn has_no(&self, what: &str) -> ! {
+        unreachable!("a fetch of {:?} has no {what}", self.keys())
+    }
 }
 
 /// Why a stored row can't be taken.
@@ -57,6 +141,7 @@ pub(crate) enum PushError {
     OtherKey,
 }
 
+/// What is said of a position is for each that is below the number in [`Fetch::keys`].
 impl Fetch {
     pub(crate) fn new(schema: &TableSchema, table: TableId, keys: Box<dyn ErasedFetch>) -> Self {
         Self {
@@ -72,15 +157,36 @@ impl Fetch {
         self.table
     }
 
-    /// Which keys to look up.
+    /// What to look up.
     pub fn keys(&self) -> FetchKeys {
         self.keys.keys()
     }
 
-    /// Pushes the values of the columns of the key at a position below [`FetchKeys::Some`]'s number. Keys are in
-    /// ascending order.
+    /// Pushes the values of the columns of the key at a position. Keys are in ascending order.
+    ///
+    /// # Panics
+    ///
+    /// The fetch is not of [`FetchKeys::Some`] or [`FetchKeys::Rows`].
     pub fn key<'a>(&'a self, position: usize, values: &mut Vec<KeyValue<'a>>) {
         self.keys.key(position, values);
+    }
+
+    /// What tells the row at a position from others with its key.
+    ///
+    /// # Panics
+    ///
+    /// The fetch is not of [`FetchKeys::Rows`].
+    pub fn identity(&self, position: usize) -> Identity {
+        self.keys.identity(position)
+    }
+
+    /// The range at a position.
+    ///
+    /// # Panics
+    ///
+    /// The fetch is not of [`FetchKeys::Ranges`].
+    pub fn range(&self, position: usize) -> FetchRange<'_> {
+        self.keys.range(position)
     }
 
     /// Hands in a row that was found: under which key (`None` if all rows were asked for), its data, which is its
@@ -90,6 +196,10 @@ impl Fetch {
     ///
     /// The row does not decode, or has another key: the table and the identity are named, or the key where the table
     /// has no identities.
+    ///
+    /// # Panics
+    ///
+    /// The fetch is not of [`FetchKeys::Some`] or [`FetchKeys::All`].
     pub fn push(
         &mut self,
         key: Option<usize>,
@@ -97,137 +207,91 @@ impl Fetch {
         data: Option<&[u8]>,
         weight: Weight,
     ) -> Result<(), TickErrorKind> {
-        self.keys
-            .push(key, data.unwrap_or(identity), weight)
-            .map_err(|error| {
-                let table = self.name.clone();
-                let identity = match key {
-                    Some(position) if identity.is_empty() => self.keys.key_text(position),
-                    _ => crate::state::hex_text(identity),
-                };
-                match error {
-                    PushError::Decode(error) => TickErrorKind::Decode {
-                        table,
-                        identity,
-                        error,
-                    },
-                    PushError::OtherKey => TickErrorKind::KeyChanged {
-                        table,
-                        identity,
-                        index: self.index.clone(),
-                    },
-                }
-            })
+        let pushed = self.keys.push(key, data.unwrap_or(identity), weight);
+        pushed.map_err(|error| self.damaged(key, identity, error))
+    }
+
+    /// Hands in the weight of the row at a position. A row that is not found has none.
+    ///
+    /// # Panics
+    ///
+    /// The fetch is not of [`FetchKeys::Rows`].
+    pub fn push_weight(&mut self, position: usize, weight: Weight) {
+        self.keys.push_weight(position, weight);
+    }
+
+    /// Hands in the next row of the range at a position, as [`Self::push`] does. [`ControlFlow::Break`] says that
+    /// there are enough: this row was the first of a key that is not taken any more, and the range is ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`]; a row that is not in the range, or before the one that was pushed last, has another key than
+    /// it is stored by.
+    ///
+    /// # Panics
+    ///
+    /// The fetch is not of [`FetchKeys::Ranges`].
+    pub fn push_in_range(
+        &mut self,
+        position: usize,
+        identity: &[u8],
+        data: Option<&[u8]>,
+        weight: Weight,
+    ) -> Result<ControlFlow<()>, TickErrorKind> {
+        let data = data.unwrap_or(identity);
+        let pushed = self.keys.push_in_range(position, data, weight);
+        pushed.map_err(|error| self.damaged(Some(position), identity, error))
+    }
+
+    /// Says that the group has no more rows in the range at a position.
+    ///
+    /// # Panics
+    ///
+    /// The fetch is not of [`FetchKeys::Ranges`].
+    pub fn end_range(&mut self, position: usize) {
+        self.keys.end_range(position);
+    }
+
+    /// Says that the range at a position is read up to the last row that was pushed, and that all rows of its key
+    /// were. It must have been pushed at least one: without any, it is not an answer.
+    ///
+    /// # Panics
+    ///
+    /// The fetch is not of [`FetchKeys::Ranges`].
+    pub fn pause_range(&mut self, position: usize) {
+        self.keys.pause_range(position);
+    }
+
+    fn damaged(&self, key: Option<usize>, identity: &[u8], error: PushError) -> TickErrorKind {
+        let table = self.name.clone();
+        let identity = match key {
+            Some(position) if identity.is_empty() => self.keys.key_text(position),
+            _ => crate::state::hex_text(identity),
+        };
+        match error {
+            PushError::Decode(error) => TickErrorKind::Decode {
+                table,
+                identity,
+                error,
+            },
+            PushError::OtherKey => TickErrorKind::KeyChanged {
+                table,
+                identity,
+                index: self.index.clone(),
+            },
+        }
+    }
+
+    pub(crate) fn check_answered(&self) -> Result<(), TickErrorKind> {
+        if self.keys.is_answered() {
+            return Ok(());
+        }
+        Err(TickErrorKind::Unanswered {
+            table: self.name.clone(),
+        })
     }
 
     pub(crate) fn finish(self, arrangement: &mut dyn ErasedArrangement) {
         self.keys.finish(arrangement);
-    }
-}
-
-/// The keys asked for of one table, by all operators of a step, and the rows found.
-pub(crate) struct TypedFetch<K, T> {
-    table: std::sync::Arc<dyn crate::plan::ErasedTable>,
-    asked: BTreeSet<K>,
-    /// The keys asked for, by position: filled when the first is looked at.
-    sorted: std::sync::OnceLock<Vec<K>>,
-    all: bool,
-    rows: Vec<(K, T, Weight)>,
-}
-
-impl<K: IndexKey, T: Row> TypedFetch<K, T> {
-    pub(crate) fn new(table: std::sync::Arc<dyn crate::plan::ErasedTable>) -> Self {
-        Self {
-            table,
-            asked: BTreeSet::new(),
-            sorted: std::sync::OnceLock::new(),
-            all: false,
-            rows: Vec::new(),
-        }
-    }
-
-    pub(crate) fn ask(&mut self, key: &K) {
-        if !self.asked.contains(key) {
-            self.asked.insert(key.clone());
-        }
-    }
-
-    pub(crate) fn ask_all(&mut self) {
-        self.all = true;
-    }
-
-    fn sorted(&self) -> &[K] {
-        self.sorted
-            .get_or_init(|| self.asked.iter().cloned().collect())
-    }
-
-    fn typed_table(&self) -> &TypedTable<K, T> {
-        self.table
-            .as_any()
-            .downcast_ref()
-            .expect("a fetch has the types of its table")
-    }
-}
-
-impl<K: IndexKey, T: Row> ErasedFetch for TypedFetch<K, T> {
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn keys(&self) -> FetchKeys {
-        if self.all {
-            FetchKeys::All
-        } else {
-            FetchKeys::Some(self.asked.len())
-        }
-    }
-
-    fn key<'a>(&'a self, position: usize, values: &mut Vec<KeyValue<'a>>) {
-        self.sorted()[position].values(values);
-    }
-
-    fn key_text(&self, position: usize) -> String {
-        crate::state::key_text(&self.sorted()[position])
-    }
-
-    fn push(&mut self, key: Option<usize>, data: &[u8], weight: Weight) -> Result<(), PushError> {
-        let row: T = codec::decode(data).map_err(PushError::Decode)?;
-        let computed = self.typed_table().index.key(&row);
-        if key.is_some_and(|position| self.sorted()[position] != computed) {
-            return Err(PushError::OtherKey);
-        }
-        self.rows.push((computed, row, weight));
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>, arrangement: &mut dyn ErasedArrangement) {
-        let arrangement: &mut Arrangement<K, T> = arrangement
-            .as_any_mut()
-            .downcast_mut()
-            .expect("a table's arrangement has the table's types");
-        let known: BTreeSet<&K> = if self.all {
-            // Keys that were fetched before come again with all the others.
-            self.rows
-                .iter()
-                .map(|(key, ..)| key)
-                .filter(|key| arrangement.is_resident(key))
-                .collect()
-        } else {
-            BTreeSet::new()
-        };
-        let fresh: Vec<&(K, T, Weight)> = self
-            .rows
-            .iter()
-            .filter(|(key, ..)| !known.contains(key))
-            .collect();
-        for key in &self.asked {
-            arrangement.make_resident(key.clone());
-        }
-        if self.all {
-            arrangement.make_all_resident();
-        }
-        for (key, row, weight) in fresh {
-            arrangement.add(key, row, *weight);
-        }
     }
 }

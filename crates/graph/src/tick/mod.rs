@@ -1,19 +1,34 @@
 //! The tick: one iteration of a graph, sans-IO.
 //!
-//! An operator is two pure functions: `reads` names the keys of the arrangements that it must see, `apply` computes
-//! its delta once they are resident. The executor here runs every vertex that can run, gathers what the others must
-//! see, and suspends by value:
+//! An operator is two pure functions: `reads` names what of the arrangements it must see, `apply` computes its delta
+//! once that is resident. The executor here runs every vertex that can run, gathers what the others must see, and
+//! suspends by value:
 //!
 //! 1. [`Graph::begin`] with a working set and a change.
-//! 2. While it answers [`Step::Fetch`]: look every key of every [`Fetch`] up, push the rows, and
-//!    [`Tick::resume`] with them. All fetches of one step can go to the database in one round trip; there are at most
-//!    as many steps as there are stateful vertices on the longest path of the graph.
+//! 2. While it answers [`Step::Fetch`]: answer every [`Fetch`], and [`Tick::resume`] with all of them.
 //! 3. [`Step::Done`] has the [`Commit`]: write it in one transaction ([`Commit::tables`]), and once that is
 //!    committed, [`WorkingSet::absorb`] it. If the transaction fails, drop the commit, and
 //!    [`forget`](WorkingSet::forget) what was fetched: nothing else has changed.
+//!
+//! # Fetches
+//!
+//! A [`Fetch`] has questions of one kind about one table ([`FetchKeys`]): whole keys, single rows, ranges of the
+//! primary index, or simply all rows. A step has at most one fetch of a kind for each table, and no fetch depends on
+//! the answer to another one. So a driver can make each fetch one statement over a set of keys, and send all of a step
+//! in one round trip; or look up one question after the other. All answers of an iteration must be read from the same
+//! state of the database, the one that the commit is written to.
+//!
+//! Most operators know at once what they must see: they take one step, so there are as many steps as there are such
+//! vertices on the longest path of the graph. One that reads in order (the least row of a group, the next rows after
+//! those) may find that the rows of a range were not enough. It asks for twice as many then, so the number of its steps
+//! is logarithmic in the rows that it reads.
 
+mod answers;
 mod commit;
 mod fetch;
+mod needs;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -21,12 +36,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use commit::{Changes, Commit, TableWrites, Write};
-pub(crate) use fetch::{ErasedFetch, TypedFetch};
-pub use fetch::{Fetch, FetchKeys};
+pub use fetch::{Fetch, FetchKeys, FetchRange, RangeStart};
+pub(crate) use needs::{ErasedNeeds, Needs, RangeNeed};
 
 use crate::change::Change;
 use crate::error::{TickError, TickErrorKind, panic_message};
-use crate::operators::{Apply, Reads};
+use crate::operators::{AfterReads, Apply, Reads, StepNeeds};
 use crate::plan::{Graph, Plan, TableId, Vertex};
 use crate::state::{ErasedDelta, WorkingSet};
 
@@ -60,8 +75,10 @@ pub struct Tick<'g> {
     /// By vertex: whether it ran.
     ran: Vec<bool>,
     /// By vertex: what its `reads` kept for its `apply`.
-    kept: Vec<Option<Box<dyn Any + Send>>>,
+    kept: Vec<Option<Kept>>,
     tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+    /// The tables of the fetches that are not answered yet.
+    asked: Vec<TableId>,
 }
 
 impl std::fmt::Debug for Tick<'_> {
@@ -97,6 +114,7 @@ impl Graph {
             ran: vec![false; vertices],
             kept: std::iter::repeat_with(|| None).take(vertices).collect(),
             tables: BTreeMap::new(),
+            asked: Vec::new(),
         };
         tick.advance()
     }
@@ -107,8 +125,9 @@ impl<'g> Tick<'g> {
     ///
     /// # Errors
     ///
-    /// As for [`Graph::begin`].
-    pub fn resume(self, fetched: Vec<Fetch>) -> Result<Step<'g>, TickError> {
+    /// As for [`Graph::begin`]; and [`TickErrorKind::Unanswered`] where a fetch is missing, or a range was not ended.
+    pub fn resume(mut self, fetched: Vec<Fetch>) -> Result<Step<'g>, TickError> {
+        self.check_answered(&fetched)?;
         for fetch in fetched {
             let table = fetch.table();
             fetch.finish(self.state.erased_mut(table));
@@ -116,21 +135,48 @@ impl<'g> Tick<'g> {
         self.advance()
     }
 
+    /// An operator that walks asks until it has got all: without an answer it would ask for ever.
+    fn check_answered(&mut self, fetched: &[Fetch]) -> Result<(), TickError> {
+        let graph = self.graph;
+        let fail = |table: TableId, kind| {
+            TickError::new(graph.name(), &graph.table(table).schema().vertex, kind)
+        };
+        for fetch in fetched {
+            let table = fetch.table();
+            fetch.check_answered().map_err(|kind| fail(table, kind))?;
+            if let Some(position) = self.asked.iter().position(|asked| *asked == table) {
+                self.asked.swap_remove(position);
+            }
+        }
+        match self.asked.pop() {
+            None => Ok(()),
+            Some(missing) => {
+                let table = graph.table(missing).schema().name(None);
+                Err(fail(missing, TickErrorKind::Unanswered { table }))
+            }
+        }
+    }
+
     /// Runs every vertex that can run. One pass is enough: vertices are in topological order.
     fn advance(mut self) -> Result<Step<'g>, TickError> {
         let plan: &'g Plan = self.graph.plan();
-        let mut fetches: BTreeMap<TableId, Box<dyn ErasedFetch>> = BTreeMap::new();
+        let mut needs = StepNeeds::new();
         for (position, vertex) in plan.vertices.iter().enumerate() {
             let ready = !self.ran[position] && vertex.inputs.iter().all(|&input| self.ran[input]);
             if ready {
-                self.run(plan, position, vertex, &mut fetches)?;
+                self.run(plan, position, vertex, &mut needs)?;
             }
         }
-        if !fetches.is_empty() {
-            let fetches = fetches
+        if !needs.is_empty() {
+            let fetches: Vec<Fetch> = needs
                 .into_iter()
-                .map(|(table, keys)| Fetch::new(plan.tables[table.0].schema(), table, keys))
+                .flat_map(|(table, needs)| {
+                    let schema = plan.tables[table.0].schema();
+                    let fetches = needs.into_fetches().into_iter();
+                    fetches.map(move |keys| Fetch::new(schema, table, keys))
+                })
                 .collect();
+            self.asked = fetches.iter().map(Fetch::table).collect();
             return Ok(Step::Fetch(fetches, self));
         }
         debug_assert!(
@@ -146,7 +192,7 @@ impl<'g> Tick<'g> {
         plan: &Plan,
         position: usize,
         vertex: &Vertex,
-        fetches: &mut BTreeMap<TableId, Box<dyn ErasedFetch>>,
+        needs: &mut StepNeeds,
     ) -> Result<(), TickError> {
         let quiet = vertex
             .inputs
@@ -162,16 +208,28 @@ impl<'g> Tick<'g> {
             slots: &self.slots,
             inputs: &vertex.inputs,
         };
-        if self.kept[position].is_none() {
-            let mut reads = Reads::new(plan, self.state, self.change, inputs, fetches);
-            guarded(|| vertex.operator.reads(&mut reads)).map_err(fail)?;
-            let (kept, waits) = reads.finish();
-            self.kept[position] = Some(kept);
-            if waits {
-                return Ok(());
+        let kept = match self.kept[position].take() {
+            Some(Kept::ForApply(kept)) => kept,
+            before => {
+                let before = match before {
+                    Some(Kept::ForReads(kept)) => kept,
+                    _ => Box::new(()),
+                };
+                let mut reads = Reads::new(plan, self.state, self.change, inputs, needs, before);
+                guarded(|| vertex.operator.reads(&mut reads)).map_err(fail)?;
+                match reads.finish() {
+                    AfterReads::Apply(kept) => kept,
+                    AfterReads::FetchAndApply(kept) => {
+                        self.kept[position] = Some(Kept::ForApply(kept));
+                        return Ok(());
+                    }
+                    AfterReads::FetchAndReadAgain(kept) => {
+                        self.kept[position] = Some(Kept::ForReads(kept));
+                        return Ok(());
+                    }
+                }
             }
-        }
-        let kept = self.kept[position].take().expect("`reads` ran");
+        };
         let mut apply = Apply::new(plan, self.state, self.change, inputs, kept);
         guarded(|| vertex.operator.apply(&mut apply)).map_err(fail)?;
         let (slot, tables) = apply.finish();
@@ -182,6 +240,13 @@ impl<'g> Tick<'g> {
     }
 }
 
+/// What a vertex kept while it waits for rows.
+enum Kept {
+    /// For `reads`, which runs again.
+    ForReads(Box<dyn Any + Send>),
+    ForApply(Box<dyn Any + Send>),
+}
+
 /// The deltas of a vertex's inputs.
 #[derive(Clone, Copy)]
 pub(crate) struct InputSlots<'a> {
@@ -190,6 +255,16 @@ pub(crate) struct InputSlots<'a> {
 }
 
 impl<'a> InputSlots<'a> {
+    /// The slots at some positions.
+    pub(crate) fn of(slots: &'a [Slot], inputs: &'a [usize]) -> Self {
+        Self { slots, inputs }
+    }
+
+    /// Whether nothing flows in.
+    pub(crate) fn are_empty(self) -> bool {
+        self.inputs.iter().all(|&input| self.slots[input].is_none())
+    }
+
     /// The delta of an input; nothing if it is empty.
     pub(crate) fn get<D: 'static>(self, input: usize) -> Option<&'a D> {
         let slot = self.slots[self.inputs[input]].as_ref()?;

@@ -113,8 +113,8 @@ impl fmt::Display for ColumnType {
     }
 }
 
-/// The value of a column of an index.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The value of a column of an index. Values of one column are ordered as the column is when it ascends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyValue<'a> {
     /// `None`.
     Null,

@@ -153,7 +153,7 @@ impl<'g, S: Level> Groups<'_, '_, 'g, '_, S> {
     ) -> Stream<'g, Item, S> {
         let vertex = format!("g{}", self.list.name(self.node));
         let groups = groups.named(vertex.clone());
-        let states = S::states::<K, State>(vertex, self.node, state);
+        let states = self.list.states::<K, State>(vertex, self.node, state);
         self.list.looks().table(states);
         S::show_groups(self.list, self.node, groups, total);
         groups.map(move |group| total(group.value).into_item(&group.key.project()))
@@ -213,7 +213,9 @@ impl<'g, S: Level> Whole<'_, '_, 'g, '_, S> {
         total: fn(V) -> Total,
     ) -> Stream<'g, Item, S> {
         let vertex = format!("g{}", self.list.name(self.node));
-        let states = S::states::<(), State>(vertex.clone(), self.node, state);
+        let states = self
+            .list
+            .states::<(), State>(vertex.clone(), self.node, state);
         self.list.looks().table(states);
         value
             .named(vertex)
@@ -250,6 +252,6 @@ fn keys_of_groups<K: Indexed + Row, V: Indexed + Row, S: Level>(
 ) {
     let (of, by) = (V::index(), K::index());
     let vertex = format!("{}_{}_keys_by_{}", list.name(input), of.name(), by.name());
-    let check = S::keys_of_groups::<K, V>(vertex, input);
+    let check = list.keys_of_groups::<K, V>(vertex, input);
     list.looks().table(check);
 }

@@ -33,7 +33,8 @@ impl<'g, S: Level> Visit for JoinBy<'_, '_, 'g, '_, S> {
         let pairs = format!("p{}", list.name(node));
         let counts = |of: usize, index: &Index<Item, K>, twisted: bool| {
             let vertex = format!("{}_keys_by_{}", list.name(of), index.name());
-            list.looks().table(S::key_counts::<K>(vertex, of, twisted));
+            list.looks()
+                .table(list.key_counts::<K>(vertex, of, twisted));
         };
         counts(join.right, &right_index, join.twisted);
         counts(join.left, &index, false);

@@ -23,7 +23,7 @@ pub(super) trait Level: Scope + Sized {
     fn per_group<'g>(
         list: &List<'_, 'g, '_, Self>,
         node: usize,
-        input: Stream<'g, Item, Self>,
+        input: usize,
         key: Key,
         body: &Body,
     ) -> Stream<'g, Item, Self>;
@@ -35,24 +35,32 @@ pub(super) trait Level: Scope + Sized {
         join: JoinOuter,
     ) -> Stream<'g, Item, Self>;
 
-    /// What is expected of the rows of a node.
-    fn rows(vertex: String, role: &'static str, expects: Expects) -> TableCheck;
+    /// What exactly is expected of the rows of a node of the plan.
+    fn rows(_: String, _: &'static str, _: Expects) -> Option<TableCheck> {
+        None
+    }
 
-    /// What is expected of the state of an aggregate.
+    /// What exactly is expected of the state of an aggregate of the plan.
     fn states<K: Indexed + Row, State: Row>(
-        vertex: String,
-        node: usize,
-        total: fn(State) -> Total,
-    ) -> TableCheck;
+        _: String,
+        _: usize,
+        _: fn(State) -> Total,
+    ) -> Option<TableCheck> {
+        None
+    }
 
-    /// What is expected of the number of rows of each key of a node.
-    fn key_counts<K: Indexed + Row>(vertex: String, node: usize, twisted: bool) -> TableCheck;
+    /// What exactly is expected of the number of rows of each key of a node of the plan.
+    fn key_counts<K: Indexed + Row>(_: String, _: usize, _: bool) -> Option<TableCheck> {
+        None
+    }
 
-    /// What is expected of the number of rows of each key of each group of a node.
+    /// What exactly is expected of the number of rows of each key of each group of a node of the plan.
     fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(
-        vertex: String,
-        node: usize,
-    ) -> TableCheck;
+        _: String,
+        _: usize,
+    ) -> Option<TableCheck> {
+        None
+    }
 
     /// Shows the groups of an aggregate as they are.
     fn show_groups<'g, K: Indexed + Row, V: Row>(
@@ -77,7 +85,7 @@ impl Level for Root {
     fn per_group<'g>(
         list: &List<'_, 'g, '_, Self>,
         node: usize,
-        input: Stream<'g, Item, Self>,
+        input: usize,
         key: Key,
         body: &Body,
     ) -> Stream<'g, Item, Self> {
@@ -95,32 +103,41 @@ impl Level for Root {
         panic!("there is nothing around the plan")
     }
 
-    fn rows(vertex: String, role: &'static str, expects: Expects) -> TableCheck {
-        TableCheck::items(vertex, role, expects)
+    fn rows(vertex: String, role: &'static str, expects: Expects) -> Option<TableCheck> {
+        Some(TableCheck::items(vertex, role, expects))
     }
 
     fn states<K: Indexed + Row, State: Row>(
         vertex: String,
         node: usize,
         total: fn(State) -> Total,
-    ) -> TableCheck {
-        TableCheck::group_states::<K, State>(vertex, Expects::GroupStates(node), total)
+    ) -> Option<TableCheck> {
+        let expects = Expects::GroupStates(node);
+        Some(TableCheck::group_states::<K, State>(vertex, expects, total))
     }
 
-    fn key_counts<K: Indexed + Row>(vertex: String, node: usize, twisted: bool) -> TableCheck {
+    fn key_counts<K: Indexed + Row>(
+        vertex: String,
+        node: usize,
+        twisted: bool,
+    ) -> Option<TableCheck> {
         let expects = Expects::KeyCounts {
             node,
             key: K::KEY,
             twisted,
         };
-        TableCheck::group_states::<K, ()>(vertex, expects, Total::from)
+        Some(TableCheck::group_states::<K, ()>(
+            vertex,
+            expects,
+            Total::from,
+        ))
     }
 
     fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(
         vertex: String,
         node: usize,
-    ) -> TableCheck {
-        TableCheck::keys_of_groups::<K, V>(vertex, node)
+    ) -> Option<TableCheck> {
+        Some(TableCheck::keys_of_groups::<K, V>(vertex, node))
     }
 
     fn show_groups<'g, K: Indexed + Row, V: Row>(
@@ -154,7 +171,7 @@ where
     fn per_group<'g>(
         list: &List<'_, 'g, '_, Self>,
         node: usize,
-        input: Stream<'g, Item, Self>,
+        input: usize,
         key: Key,
         body: &Body,
     ) -> Stream<'g, Item, Self> {
@@ -168,26 +185,6 @@ where
         join: JoinOuter,
     ) -> Stream<'g, Item, Self> {
         joins::join_outer(left, outer, join)
-    }
-
-    fn rows(vertex: String, role: &'static str, _: Expects) -> TableCheck {
-        TableCheck::decodes::<Self::Row<Item>>(vertex, role)
-    }
-
-    fn states<K: Indexed + Row, State: Row>(
-        vertex: String,
-        _: usize,
-        _: fn(State) -> Total,
-    ) -> TableCheck {
-        TableCheck::decodes::<Keyed<Self::Group<K>, (i64, State)>>(vertex, "groups")
-    }
-
-    fn key_counts<K: Indexed + Row>(vertex: String, _: usize, _: bool) -> TableCheck {
-        TableCheck::decodes::<Keyed<Self::Group<K>, (i64, ())>>(vertex, "groups")
-    }
-
-    fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(vertex: String, _: usize) -> TableCheck {
-        TableCheck::decodes::<Keyed<(Self::Group<K>, V), (i64, ())>>(vertex, "groups")
     }
 
     fn show_groups<'g, K: Indexed + Row, V: Row>(
@@ -207,7 +204,7 @@ where
     fn per_inner_group<'g>(
         list: &List<'_, 'g, '_, In<G, Self>>,
         node: usize,
-        input: Stream<'g, Item, In<G, Self>>,
+        input: usize,
         body: &Body,
     ) -> Stream<'g, Item, In<G, Self>>
     where
@@ -218,7 +215,7 @@ impl<G: Indexed + Row> Inner<G> for Root {
     fn per_inner_group<'g>(
         list: &List<'_, 'g, '_, In<G, Self>>,
         node: usize,
-        input: Stream<'g, Item, In<G, Self>>,
+        input: usize,
         body: &Body,
     ) -> Stream<'g, Item, In<G, Self>> {
         grouped::<C3, In<G, Self>>(list, node, input, body)
@@ -229,7 +226,7 @@ impl<G: Indexed + Row> Inner<C3> for In<G, Root> {
     fn per_inner_group<'g>(
         _: &List<'_, 'g, '_, In<C3, Self>>,
         _: usize,
-        _: Stream<'g, Item, In<C3, Self>>,
+        _: usize,
         _: &Body,
     ) -> Stream<'g, Item, In<C3, Self>> {
         panic!("groups are two deep at most")
@@ -239,12 +236,13 @@ impl<G: Indexed + Row> Inner<C3> for In<G, Root> {
 fn grouped<'g, K: Indexed + Row, S: Level>(
     list: &List<'_, 'g, '_, S>,
     node: usize,
-    input: Stream<'g, Item, S>,
+    input: usize,
     body: &Body,
 ) -> Stream<'g, Item, S>
 where
     In<K, S>: Level<Around = S>,
 {
-    let keyed = input.per_group(K::index(), |rows| list.inside(node, rows, body));
+    let rows = list.streams()[input];
+    let keyed = rows.per_group(K::index(), |rows| list.inside(node, input, rows, body));
     keyed.map(|row| Body::keyed(&row.key.project(), &row.value))
 }

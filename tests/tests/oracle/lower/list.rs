@@ -1,15 +1,16 @@
 //! A list of nodes in any scope: each node is an operator of the builder.
 
-use deltaview::{In, Row, Stream};
+use deltaview::{In, Keyed, Row, Stream};
 use deltaview_tests::item::Item;
-use deltaview_tests::plan::{Body, Both, Query};
+use deltaview_tests::plan::{Body, Both, Edge, Query};
+use deltaview_tests::total::Total;
 
 use super::Looks;
 use super::aggregates::{GroupBy, whole};
 use super::joins::JoinBy;
 use super::keys::Indexed;
 use super::level::Level;
-use crate::probe::Expects;
+use crate::probe::{Expects, TableCheck};
 
 /// The streams of a list of nodes.
 pub(super) struct List<'l, 'g, 'p, S: Level> {
@@ -17,17 +18,23 @@ pub(super) struct List<'l, 'g, 'p, S: Level> {
     /// What the names of the nodes begin with.
     prefix: String,
     streams: Vec<Stream<'g, Item, S>>,
+    /// Whether a stream has a value at each step of a recursion.
+    stepped: Vec<bool>,
     /// Those of the list around, for what leaves its group.
-    around: Vec<Stream<'g, Item, S::Around>>,
+    around: Around<'g, S::Around>,
 }
 
+/// The streams of a list around a body, and whether they are stepped.
+type Around<'g, S> = (Vec<Stream<'g, Item, S>>, Vec<bool>);
+
 impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
-    pub(super) fn of_plan(looks: &'l Looks<'g, 'p>, _: &[Query]) -> Self {
+    pub(super) fn of_plan(looks: &'l Looks<'g, 'p>) -> Self {
         Self {
             looks,
             prefix: "n".to_string(),
             streams: Vec::new(),
-            around: Vec::new(),
+            stepped: Vec::new(),
+            around: Around::default(),
         }
     }
 
@@ -48,17 +55,76 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
         &self.streams
     }
 
-    pub(super) fn push(&mut self, stream: Stream<'g, Item, S>) {
+    pub(super) fn push(&mut self, stream: Stream<'g, Item, S>, is_stepped: bool) {
         let node = self.streams.len();
-        let check = S::rows(self.name(node), "by_", Expects::Contents(node));
-        self.looks.table(check);
+        let name = self.name(node);
+        self.looks.table(if is_stepped {
+            TableCheck::decodes::<Keyed<u32, S::Row<Item>>>(name, "by_")
+        } else {
+            self.rows(name, "by_", Expects::Contents(node))
+        });
         self.streams.push(stream);
+        self.stepped.push(is_stepped);
+    }
+
+    /// What is expected of a table: exactly that, if it is one of the plan's own list; else only that it has rows of a
+    /// type.
+    fn exactly<T: Row>(
+        &self,
+        exact: impl FnOnce(String) -> Option<TableCheck>,
+        vertex: String,
+        role: &'static str,
+    ) -> TableCheck {
+        let exact = self.is_plan().then(|| exact(vertex.clone())).flatten();
+        exact.unwrap_or_else(|| TableCheck::decodes::<T>(vertex, role))
+    }
+
+    /// What is expected of a table of rows.
+    fn rows(&self, vertex: String, role: &'static str, expects: Expects) -> TableCheck {
+        self.exactly::<S::Row<Item>>(|vertex| S::rows(vertex, role, expects), vertex, role)
+    }
+
+    /// What is expected of the state of an aggregate.
+    pub(super) fn states<K: Indexed + Row, State: Row>(
+        &self,
+        vertex: String,
+        node: usize,
+        total: fn(State) -> Total,
+    ) -> TableCheck {
+        let exact = |vertex| S::states::<K, State>(vertex, node, total);
+        self.exactly::<Keyed<S::Group<K>, (i64, State)>>(exact, vertex, "groups")
+    }
+
+    /// What is expected of the number of rows of each key of a node.
+    pub(super) fn key_counts<K: Indexed + Row>(
+        &self,
+        vertex: String,
+        node: usize,
+        twisted: bool,
+    ) -> TableCheck {
+        let exact = |vertex| S::key_counts::<K>(vertex, node, twisted);
+        self.exactly::<Keyed<S::Group<K>, (i64, ())>>(exact, vertex, "groups")
+    }
+
+    /// What is expected of the number of rows of each key of each group of a node.
+    pub(super) fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(
+        &self,
+        vertex: String,
+        node: usize,
+    ) -> TableCheck {
+        let exact = |vertex| S::keys_of_groups::<K, V>(vertex, node);
+        self.exactly::<Keyed<(S::Group<K>, V), (i64, ())>>(exact, vertex, "groups")
+    }
+
+    fn body(&self, node: usize) -> String {
+        format!("{}b", self.name(node))
     }
 
     /// The result of a sub-query on the rows of each group.
     pub(super) fn inside<K: Indexed + Row>(
         &self,
         node: usize,
+        input: usize,
         rows: Stream<'g, Item, In<K, S>>,
         body: &Body,
     ) -> Stream<'g, Item, In<K, S>>
@@ -67,21 +133,65 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
     {
         let mut list = List {
             looks: self.looks,
-            prefix: format!("{}b", self.name(node)),
+            prefix: self.body(node),
             streams: Vec::new(),
-            around: self.streams.clone(),
+            stepped: Vec::new(),
+            around: (self.streams.clone(), self.stepped.clone()),
         };
         for (node, query) in body.nodes.iter().enumerate() {
-            let stream = match query {
-                Query::Feed => rows.named(list.name(node)),
-                query => list.query(node, query),
-            };
-            list.push(stream);
+            if let Query::Feed = query {
+                list.push(rows.named(list.name(node)), self.stepped[input]);
+            } else {
+                list.add(node, query);
+            }
         }
         *list.streams.last().expect("a body has a feed")
     }
 
-    pub(super) fn query(&self, node: usize, query: &Query) -> Stream<'g, Item, S> {
+    /// What a step of a recursion makes of what was found so far.
+    fn step(
+        &self,
+        node: usize,
+        seed: usize,
+        found: Stream<'g, Item, S>,
+        body: &Body,
+    ) -> Stream<'g, Item, S> {
+        let mut list = List {
+            looks: self.looks,
+            prefix: self.body(node),
+            streams: Vec::new(),
+            stepped: Vec::new(),
+            around: self.around.clone(),
+        };
+        for (node, query) in body.nodes.iter().enumerate() {
+            match query {
+                Query::Feed => list.push(found.named(list.name(node)), true),
+                Query::Outer(outer) => list.push(self.streams[*outer], self.stepped[*outer]),
+                query => list.add(node, query),
+            }
+        }
+        // What is found at the next step is the sum of both.
+        let last = list.name(body.nodes.len() - 1);
+        let sum = format!("{}_plus_{last}", self.name(seed));
+        let check = TableCheck::decodes::<Keyed<u32, S::Row<Item>>>(sum.clone(), "by_");
+        self.looks.table(if body.is_fed() {
+            check
+        } else {
+            TableCheck::decodes::<S::Row<Item>>(sum, "by_")
+        });
+        *list.streams.last().expect("a body has a feed")
+    }
+
+    /// An operator.
+    pub(super) fn add(&mut self, node: usize, query: &Query) {
+        let stream = self.query(node, query);
+        let mut inputs = query.inputs().into_iter();
+        let leaves = matches!(query, Query::JoinOuter(join) if self.around.1[join.outer]);
+        let is_stepped = leaves || inputs.any(|input| self.stepped[input]);
+        self.push(stream, is_stepped);
+    }
+
+    fn query(&self, node: usize, query: &Query) -> Stream<'g, Item, S> {
         let of = |input: usize| self.streams[input];
         let stream = match query.clone() {
             Query::Map(input, map) => of(input).map(move |item| map.apply(item)),
@@ -108,7 +218,7 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
                 let list = self;
                 S::with_key(join.key, JoinBy { list, node, join })
             }
-            Query::JoinOuter(join) => S::join_outer(of(join.left), self.around[join.outer], join),
+            Query::JoinOuter(join) => S::join_outer(of(join.left), self.around.0[join.outer], join),
             Query::Group {
                 input,
                 key,
@@ -124,7 +234,24 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
                 S::with_key(key, group)
             }
             Query::Whole(input, aggregate) => whole(self, node, input, aggregate),
-            Query::PerGroup { input, key, body } => S::per_group(self, node, of(input), key, &body),
+            Query::PerGroup { input, key, body } => S::per_group(self, node, input, key, &body),
+            Query::Recursive { seed, steps, body } => {
+                let step = |found| self.step(node, seed, found, &body);
+                of(seed).recursive_within(steps as u32, step)
+            }
+            Query::Closure(input) => {
+                let name = self.name(node);
+                for of in ["edges", "paths"] {
+                    self.looks.table(TableCheck::decodes::<S::Row<(i64, i64)>>(
+                        format!("{name}_{of}"),
+                        "by_",
+                    ));
+                }
+                of(input)
+                    .transitive_closure(Edge::of)
+                    .named(format!("{name}c"))
+                    .map(Edge::into_item)
+            }
             Query::Integrate(input) => {
                 self.over_time(node, "sum", Expects::Contents(input), || {
                     of(input).integrate()
@@ -150,7 +277,7 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
         expects: Expects,
         stream: impl FnOnce() -> Stream<'g, Item, S>,
     ) -> Stream<'g, Item, S> {
-        self.looks.table(S::rows(self.name(node), role, expects));
+        self.looks.table(self.rows(self.name(node), role, expects));
         stream()
     }
 }

@@ -43,18 +43,16 @@ pub(crate) struct Lowered {
 pub(crate) fn lower(plan: &Plan) -> Lowered {
     let (graph, (sources, looks)) = Graph::build("oracle", |g| {
         let looks = Looks::new(g, plan);
-        let mut list = List::of_plan(&looks, &plan.nodes);
+        let mut list = List::of_plan(&looks);
         let mut sources = Vec::new();
         for (node, query) in plan.nodes.iter().enumerate() {
-            let stream = match query {
-                Query::Source(source) => {
-                    let (stream, handle) = looks.source(list.name(node), plan.sources[*source]);
-                    sources.push(handle);
-                    stream
-                }
-                query => list.query(node, query),
-            };
-            list.push(stream);
+            if let Query::Source(source) = query {
+                let (stream, handle) = looks.source(list.name(node), plan.sources[*source]);
+                sources.push(handle);
+                list.push(stream, false);
+            } else {
+                list.add(node, query);
+            }
         }
         for (position, sink) in plan.sinks.iter().enumerate() {
             looks.sink(list.streams(), position, sink);

@@ -1,0 +1,193 @@
+//! Answers what a tick must see: whole keys, single rows and ranges of the index, one prepared statement each.
+
+use std::ops::ControlFlow;
+
+use deltaview_graph::{Fetch, FetchKeys, FetchRange, Order, TickError, TickErrorKind};
+use deltaview_schema::{Identity, KeyValue, TableSchema};
+use deltaview_store::Error;
+use deltaview_zset::Weight;
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params_from_iter};
+
+#[cfg(test)]
+mod tests;
+
+use crate::engine::EngineTable;
+use crate::error::Context;
+use crate::ranges::Range;
+use crate::statements::key_columns;
+use crate::values::{Bound, bind_key, owned};
+
+/// Looks in one table.
+pub(crate) struct Reader<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) table: &'a EngineTable,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn answer(&self, fetch: &mut Fetch) -> Result<(), Error> {
+        match fetch.keys() {
+            FetchKeys::All => self.all(fetch),
+            FetchKeys::Some(keys) => self.keys(fetch, keys),
+            FetchKeys::Rows(rows) => self.rows(fetch, rows),
+            FetchKeys::Ranges(ranges) => {
+                (0..ranges).try_for_each(|position| self.range(fetch, position))
+            }
+        }
+    }
+
+    fn all(&self, fetch: &mut Fetch) -> Result<(), Error> {
+        let mut statement = self.statement(&self.table.statements.fetch_all)?;
+        let mut rows = statement.query([]).context(|| self.doing())?;
+        while let Some(row) = rows.next().context(|| self.doing())? {
+            self.push(fetch, None, row)?;
+        }
+        Ok(())
+    }
+
+    fn keys(&self, fetch: &mut Fetch, keys: usize) -> Result<(), Error> {
+        let mut statement = self.statement(&self.table.statements.fetch)?;
+        for position in 0..keys {
+            bind_fetch(&mut statement, fetch, position, &self.table.schema)
+                .context(|| self.doing())?;
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next().context(|| self.doing())? {
+                self.push(fetch, Some(position), row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, fetch: &mut Fetch, rows: usize) -> Result<(), Error> {
+        for position in 0..rows {
+            let mut key = Vec::new();
+            fetch.key(position, &mut key);
+            if let Some(weight) = self.weight(&key, fetch.identity(position))? {
+                fetch.push_weight(position, weight);
+            }
+        }
+        Ok(())
+    }
+
+    fn weight(&self, key: &[KeyValue<'_>], identity: Identity) -> Result<Option<Weight>, Error> {
+        let identity = Bound(ValueRef::Blob(identity.as_bytes()));
+        let values = bind_key(key, &self.table.schema).chain([identity]);
+        self.statement(&self.table.statements.weight)?
+            .query_row(params_from_iter(values), |row| row.get(0))
+            .optional()
+            .context(|| self.doing())
+    }
+
+    fn range(&self, fetch: &mut Fetch, position: usize) -> Result<(), Error> {
+        let range = fetch.range(position);
+        let (parts, order) = (parts(&range, &self.table.schema), range.order);
+        let read = self.read(&parts, order, &mut |row| {
+            fetch
+                .push_in_range(position, row.identity, row.data, row.weight)
+                .map_err(|kind| self.damaged(kind))
+        })?;
+        if read.is_continue() {
+            fetch.end_range(position);
+        }
+        Ok(())
+    }
+
+    /// Reads one part after the other until there are enough rows. SQLite looks for a row only when it is stepped to.
+    fn read(
+        &self,
+        parts: &[Range],
+        order: Order,
+        visit: &mut dyn FnMut(&StoredRow<'_>) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let columns = key_columns(&self.table.schema);
+        for part in parts {
+            let filter = part.filter(&columns, order == Order::Backward);
+            let sql = format!("{}{filter}", self.table.statements.fetch_all);
+            let mut statement = self.statement(&sql)?;
+            let mut rows = statement
+                .query(params_from_iter(part.bound()))
+                .context(|| self.doing())?;
+            while let Some(row) = rows.next().context(|| self.doing())? {
+                let stored = StoredRow::read(row).context(|| self.doing())?;
+                if visit(&stored)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn push(&self, fetch: &mut Fetch, key: Option<usize>, row: &Row<'_>) -> Result<(), Error> {
+        let stored = StoredRow::read(row).context(|| self.doing())?;
+        fetch
+            .push(key, stored.identity, stored.data, stored.weight)
+            .map_err(|kind| self.damaged(kind))
+    }
+
+    fn damaged(&self, kind: TickErrorKind) -> Error {
+        let schema = &self.table.schema;
+        TickError::new(&schema.graph, &schema.vertex, kind).into()
+    }
+
+    fn statement(&self, sql: &str) -> Result<CachedStatement<'a>, Error> {
+        self.conn.prepare_cached(sql).context(|| self.doing())
+    }
+
+    fn doing(&self) -> String {
+        format!("reading table `{}`", self.table.name)
+    }
+}
+
+/// The searches that a range is made of, in its order.
+fn parts(range: &FetchRange<'_>, schema: &TableSchema) -> Vec<Range> {
+    let group = range.group.len();
+    let start = range.start.iter().flat_map(|start| &start.columns);
+    let key: Vec<Value> = range
+        .group
+        .iter()
+        .chain(start)
+        .zip(&schema.primary.columns)
+        .map(|(value, column)| owned(value, column))
+        .collect();
+    let inclusive = range.start.as_ref().is_none_or(|start| start.inclusive);
+    let after: Vec<Range> = Range::after(&key, group).collect();
+    let first = inclusive.then(|| Range::equal(key));
+    first.into_iter().chain(after).collect()
+}
+
+fn bind_fetch(
+    statement: &mut CachedStatement<'_>,
+    fetch: &Fetch,
+    position: usize,
+    schema: &TableSchema,
+) -> rusqlite::Result<()> {
+    let mut key = Vec::new();
+    fetch.key(position, &mut key);
+    for (place, value) in bind_key(&key, schema).enumerate() {
+        statement.raw_bind_parameter(place + 1, value)?;
+    }
+    Ok(())
+}
+
+/// A row as it is stored: see [`row_columns`](crate::statements::row_columns).
+pub(crate) struct StoredRow<'r> {
+    pub(crate) identity: &'r [u8],
+    pub(crate) data: Option<&'r [u8]>,
+    pub(crate) weight: Weight,
+}
+
+impl<'r> StoredRow<'r> {
+    pub(crate) fn read(row: &'r Row<'_>) -> rusqlite::Result<Self> {
+        let bytes = |column: usize| -> rusqlite::Result<Option<&'r [u8]>> {
+            match row.get_ref(column)? {
+                ValueRef::Null => Ok(None),
+                value => Ok(Some(value.as_blob()?)),
+            }
+        };
+        Ok(Self {
+            identity: bytes(0)?.unwrap_or_default(),
+            data: bytes(1)?,
+            weight: row.get(2)?,
+        })
+    }
+}

@@ -82,9 +82,10 @@ impl Key {
     ];
 
     /// Those that rows are ordered by, where they are grouped by another key.
-    pub const ORDERS: [Self; 3] = [Self::B, Self::Ab, Self::C];
-    /// Those that rows are grouped by, where they are ordered by another key.
-    pub const ORDERED: [Self; 3] = [Self::A, Self::C3, Self::Nested];
+    pub const ORDERS: [Self; 2] = [Self::Ab, Self::C];
+    /// Those that all operators are tried with. The others have only some: each operator by each key is a type of its
+    /// own, which takes long to compile.
+    pub const WIDE: [Self; 3] = [Self::A, Self::B, Self::Unit];
     /// The keys of indexes within groups.
     pub const IN_GROUPS: [Self; 1] = [Self::B];
     /// Those that rows of a group are ordered by.

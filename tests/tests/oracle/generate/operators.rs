@@ -71,6 +71,10 @@ impl Place {
     /// How deep groups are in groups.
     const DEEPEST: u8 = 2;
 
+    fn is_deepest(self) -> bool {
+        self.groups == Self::DEEPEST
+    }
+
     fn in_group(self) -> Self {
         Self {
             groups: self.groups + 1,
@@ -103,10 +107,10 @@ impl Place {
         }
     }
 
-    /// The keys that rows are grouped by here where they are ordered.
-    fn ordered(self) -> Vec<Key> {
+    /// The keys that all operators are tried with here.
+    fn wide(self) -> Vec<Key> {
         if self.groups == 0 {
-            Key::ORDERED.to_vec()
+            Key::WIDE.to_vec()
         } else {
             Key::IN_GROUPS.to_vec()
         }
@@ -148,11 +152,19 @@ fn order(place: Place) -> impl Strategy<Value = Key> {
 }
 
 fn by(place: Place) -> impl Strategy<Value = Option<Key>> {
-    prop::option::weighted(0.7, select(place.ordered()))
+    prop::option::weighted(0.7, select(place.wide()))
+}
+
+/// An aggregate that is tried with every key, and everywhere.
+fn narrow_aggregate() -> impl Strategy<Value = Aggregate> {
+    select(vec![Aggregate::Count, Aggregate::Sum])
 }
 
 fn aggregate(place: Place) -> BoxedStrategy<Aggregate> {
     use Aggregate::{Avg, Collect, Count, Residue, Set, Sum, Two, Wide};
+    if place.is_deepest() {
+        return Just(Count).boxed();
+    }
     let of_key: Vec<fn(Key) -> Aggregate> = vec![
         Aggregate::Min,
         Aggregate::Max,
@@ -162,13 +174,27 @@ fn aggregate(place: Place) -> BoxedStrategy<Aggregate> {
         Aggregate::Fold,
     ];
     let of_test: Vec<fn(Test) -> Aggregate> = vec![Aggregate::Any, Aggregate::Every];
+    let several = vec![
+        Several::Linear,
+        Several::Sums,
+        Several::Mixed,
+        Several::Rows,
+    ];
     prop_oneof![
         4 => select(vec![Count, Sum, Wide, Two, Set, Residue, Avg, Collect]),
         4 => (select(of_key), order(place)).prop_map(|(aggregate, key)| aggregate(key)),
         1 => (select(of_test), test()).prop_map(|(aggregate, test)| aggregate(test)),
-        1 => select(vec![Several::Linear, Several::Sums, Several::Mixed, Several::Rows]).prop_map(Aggregate::Several),
+        1 => select(several).prop_map(Aggregate::Several),
     ]
     .boxed()
+}
+
+fn group(place: Place) -> BoxedStrategy<Operator> {
+    let narrow = (key(place), narrow_aggregate());
+    let narrow = narrow.prop_map(|(key, aggregate)| Operator::Group(key, aggregate));
+    let wide = (select(place.wide()), aggregate(place));
+    let wide = wide.prop_map(|(key, aggregate)| Operator::Group(key, aggregate));
+    prop_oneof![1 => narrow, 4 => wide].boxed()
 }
 
 /// Operators that are linear: they commute with plus.
@@ -198,10 +224,10 @@ fn over_time() -> impl Strategy<Value = Operator> {
     ])
 }
 
-fn join(kinds: Vec<JoinKind>, place: Place) -> impl Strategy<Value = Operator> {
+fn join(kinds: Vec<JoinKind>, keys: Vec<Key>) -> impl Strategy<Value = Operator> {
     let of = (
         select(kinds),
-        key(place),
+        select(keys),
         any::<bool>(),
         any::<bool>(),
         meeting(),
@@ -217,18 +243,19 @@ fn join(kinds: Vec<JoinKind>, place: Place) -> impl Strategy<Value = Operator> {
 
 /// Joins that are linear in each side.
 pub(crate) fn inner_join() -> impl Strategy<Value = Operator> {
-    join(
-        vec![JoinKind::Inner, JoinKind::Inner, JoinKind::Cross],
-        Place::ROOT,
-    )
+    let kinds = vec![JoinKind::Inner, JoinKind::Inner, JoinKind::Cross];
+    join(kinds, Place::ROOT.keys())
 }
 
-fn any_join(place: Place) -> impl Strategy<Value = Operator> {
+fn any_join(place: Place) -> BoxedStrategy<Operator> {
     use JoinKind::{Anti, Cross, Full, Inner, Left, Right, Semi};
-    let kinds = vec![
-        Inner, Inner, Inner, Inner, Inner, Left, Right, Full, Full, Semi, Semi, Anti, Anti, Cross,
-    ];
-    join(kinds, place)
+    let narrow = vec![Inner, Inner, Inner, Inner, Semi, Anti, Cross];
+    let narrow = join(narrow, place.keys());
+    if place.is_deepest() {
+        return narrow.boxed();
+    }
+    let outer = join(vec![Left, Right, Full], place.wide());
+    prop_oneof![3 => narrow, 2 => outer].boxed()
 }
 
 fn pick(place: Place) -> impl Strategy<Value = Operator> {
@@ -279,7 +306,7 @@ fn monotone(place: Place) -> impl Strategy<Value = Operator> {
         1 => Just(Operator::FlatMap(Spread::Both)),
         3 => Just(Operator::Outer),
         2 => Just(Operator::Plus),
-        5 => join(joins, place),
+        5 => join(joins, place.keys()),
         2 => select(vec![
             Operator::Distinct,
             Operator::Both(Both::Union),
@@ -316,24 +343,18 @@ fn recursive(place: Place) -> BoxedStrategy<Operator> {
 pub(crate) fn operator(place: Place) -> BoxedStrategy<Operator> {
     use Both::{Except, ExceptAll, Intersect, IntersectAll, Union};
     let sets = vec![Union, Intersect, Except, IntersectAll, ExceptAll];
-    let grouped = (key(place), aggregate(place));
     let mut families: Vec<(u32, BoxedStrategy<Operator>)> = vec![
         (6, stateless().boxed()),
         (2, Just(Operator::Plus).boxed()),
         (1, Just(Operator::Distinct).boxed()),
         (3, select(sets).prop_map(Operator::Both).boxed()),
-        (6, any_join(place).boxed()),
-        (
-            5,
-            grouped
-                .prop_map(|(key, aggregate)| Operator::Group(key, aggregate))
-                .boxed(),
-        ),
+        (6, any_join(place)),
+        (5, group(place)),
         (1, aggregate(place).prop_map(Operator::Whole).boxed()),
         (3, pick(place).boxed()),
         (3, window(place).boxed()),
     ];
-    if place.groups < Place::DEEPEST {
+    if !place.is_deepest() {
         families.push((2, per_group(place)));
     }
     // A recursion has no times of its own to look back to.

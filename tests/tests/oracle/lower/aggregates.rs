@@ -15,7 +15,7 @@ macro_rules! aggregate {
     ($rows:expr, $aggregate:expr, $done:expr, $distinct:expr) => {{
         let (rows, done) = ($rows, $done);
         match $aggregate {
-            Aggregate::Count => done.put_out(rows.count(), |()| Total::Int(0), Total::from),
+            Aggregate::Count => done.put_out(rows.count(), of::<()>, Total::from),
             Aggregate::Sum => done.put_out(rows.sum(|item| small(item.c)), of::<i64>, Total::from),
             Aggregate::Wide => {
                 done.put_out(rows.sum(|item| i128::from(item.c)), of::<i128>, Total::from)
@@ -127,6 +127,16 @@ impl<'g, S: Level> Visit for GroupBy<'_, '_, 'g, '_, S> {
         } = self;
         let groups = list.streams()[input].group_by(K::index());
         let done = Groups { list, node };
+        if !K::IS_WIDE || S::IS_DEEPEST {
+            return match aggregate {
+                Aggregate::Count => done.put_out(groups.count(), of::<()>, Total::from),
+                Aggregate::Sum => {
+                    let sums = groups.sum(|item| small(item.c));
+                    done.put_out(sums, of::<i64>, Total::from)
+                }
+                other => panic!("{other:?} by {:?}", K::KEY),
+            };
+        }
         let distinct = DistinctOf {
             list,
             node,
@@ -190,6 +200,10 @@ pub(super) fn whole<'g, S: Level>(
     aggregate: Aggregate,
 ) -> Stream<'g, Item, S> {
     let rows = list.streams()[input];
+    if S::IS_DEEPEST {
+        assert_eq!(aggregate, Aggregate::Count, "the only one this deep");
+        return Whole { list, node }.put_out(rows.count(), of::<()>, Total::from);
+    }
     let distinct = DistinctOfAll {
         list,
         node,

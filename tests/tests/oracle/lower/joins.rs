@@ -48,11 +48,10 @@ impl<'g, S: Level> Visit for JoinBy<'_, '_, 'g, '_, S> {
             JoinKind::Inner => left.join_map(right, index, right_index, move |key, left, right| {
                 meeting.apply(&key.project(), left, right)
             }),
-            JoinKind::Cross => left
-                .cross_join(right)
-                .map(move |Pair { left, right }| meeting.apply(&Item::default(), &left, &right)),
+            JoinKind::Cross => panic!("a cross join has no key"),
             JoinKind::Semi => left.semi_join(right, index, right_index),
             JoinKind::Anti => left.anti_join(right, index, right_index),
+            outer if !K::IS_WIDE || S::IS_DEEPEST => panic!("{outer:?} by {:?}", K::KEY),
             JoinKind::Left => {
                 left.left_join(right, index, right_index)
                     .map(move |Pair { left, right }| {
@@ -73,6 +72,14 @@ impl<'g, S: Level> Visit for JoinBy<'_, '_, 'g, '_, S> {
             }
         }
     }
+}
+
+/// Every row with every row.
+pub(super) fn cross<'g, S: Level>(list: &List<'_, 'g, '_, S>, join: Join) -> Stream<'g, Item, S> {
+    let (left, right) = (list.streams()[join.left], list.streams()[join.right]);
+    let meeting = join.meeting;
+    left.cross_join(right)
+        .map(move |Pair { left, right }| meeting.apply(&Item::default(), &left, &right))
 }
 
 /// Rows leave their group, meet others, and come back.

@@ -8,6 +8,8 @@ use deltaview_tests::item::{Item, Key, TypedKey};
 /// A typed key with its index of items.
 pub(crate) trait Indexed: TypedKey {
     const KEY: Key;
+    /// Whether it is one of [`Key::WIDE`].
+    const IS_WIDE: bool = matches!(Self::KEY, Key::A | Key::B | Key::Unit);
     const NAME: &'static str;
     fn index() -> Index<Item, Self>;
     /// The index of the item twisted.
@@ -70,20 +72,19 @@ pub(super) fn every_key<V: Visit>(key: Key, visit: V) -> V::Out {
 /// With one of [`Key::ORDERS`].
 pub(super) fn order_key<V: Visit>(key: Key, visit: V) -> V::Out {
     match key {
-        Key::B => visit.visit::<B>(),
         Key::Ab => visit.visit::<Ab>(),
         Key::C => visit.visit::<C>(),
         key => panic!("{key:?} is no order"),
     }
 }
 
-/// With one of [`Key::ORDERED`].
-pub(super) fn ordered_key<V: Visit>(key: Key, visit: V) -> V::Out {
+/// With one of [`Key::WIDE`].
+pub(super) fn wide_key<V: Visit>(key: Key, visit: V) -> V::Out {
     match key {
         Key::A => visit.visit::<A>(),
-        Key::C3 => visit.visit::<C3>(),
-        Key::Nested => visit.visit::<Nested>(),
-        key => panic!("{key:?} has no order in it"),
+        Key::B => visit.visit::<B>(),
+        Key::Unit => visit.visit::<()>(),
+        key => panic!("{key:?} is not wide"),
     }
 }
 

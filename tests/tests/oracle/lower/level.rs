@@ -16,6 +16,12 @@ pub(super) trait Level: Scope + Sized {
     /// The scope around it.
     type Around: Level;
 
+    /// Whether it is inside of a group.
+    const HAS_GROUPS: bool = false;
+
+    /// Whether it is the deepest one, where only some operators are tried.
+    const IS_DEEPEST: bool = false;
+
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out;
     fn with_order<V: Visit>(key: Key, visit: V) -> V::Out;
 
@@ -159,6 +165,9 @@ where
     P: Level + Inner<G>,
 {
     type Around = P;
+
+    const HAS_GROUPS: bool = true;
+    const IS_DEEPEST: bool = P::HAS_GROUPS;
 
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out {
         keys::inner_key(key, visit)

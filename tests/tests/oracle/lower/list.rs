@@ -2,12 +2,12 @@
 
 use deltaview::{In, Keyed, Row, Stream};
 use deltaview_tests::item::Item;
-use deltaview_tests::plan::{Body, Both, Edge, Query};
+use deltaview_tests::plan::{Body, Both, Edge, JoinKind, Query};
 use deltaview_tests::total::Total;
 
 use super::Looks;
 use super::aggregates::{GroupBy, whole};
-use super::joins::JoinBy;
+use super::joins::{JoinBy, cross};
 use super::keys::Indexed;
 use super::level::Level;
 use crate::probe::{Expects, TableCheck};
@@ -214,6 +214,7 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
                     Both::ExceptAll => left.except_all(right),
                 }
             }
+            Query::Join(join) if join.kind == JoinKind::Cross => cross(self, join),
             Query::Join(join) => {
                 let list = self;
                 S::with_key(join.key, JoinBy { list, node, join })
@@ -241,16 +242,18 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
             }
             Query::Closure(input) => {
                 let name = self.name(node);
-                for of in ["edges", "paths"] {
-                    self.looks.table(TableCheck::decodes::<S::Row<(i64, i64)>>(
-                        format!("{name}_{of}"),
-                        "by_",
-                    ));
+                let stepped = self.stepped[input];
+                assert!(!stepped, "a recursion can't be inside of another");
+                // By its own name, so that no other vertex of the same input has the names of those inside.
+                let edges = of(input).map(|item| item).named(format!("{name}e"));
+                for (vertex, is_stepped) in closure_tables(&name) {
+                    self.looks.table(if is_stepped {
+                        TableCheck::decodes::<Keyed<u32, S::Row<(i64, i64)>>>(vertex, "by_")
+                    } else {
+                        TableCheck::decodes::<S::Row<(i64, i64)>>(vertex, "by_")
+                    });
                 }
-                of(input)
-                    .transitive_closure(Edge::of)
-                    .named(format!("{name}c"))
-                    .map(Edge::into_item)
+                edges.transitive_closure(Edge::of).map(Edge::into_item)
             }
             Query::Integrate(input) => {
                 self.over_time(node, "sum", Expects::Contents(input), || {
@@ -280,4 +283,17 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
         self.looks.table(self.rows(self.name(node), role, expects));
         stream()
     }
+}
+
+/// The tables of a closure, and whether their rows are stepped.
+fn closure_tables(name: &str) -> Vec<(String, bool)> {
+    let edges = format!("{name}e_map");
+    let set = format!("{edges}_distinct");
+    let paths = format!("{set}_feedback");
+    vec![
+        (format!("{set}_plus_{paths}_join_{set}"), true),
+        (edges, false),
+        (set, false),
+        (paths, true),
+    ]
 }

@@ -60,7 +60,8 @@ pub use deltaview_derive::{IndexKey, Indexable};
 pub use deltaview_graph::{
     Bounds, BuildError, Builder, Change, Edit, Graph, Grouped, HandleError, In, InputHandle,
     KeyedTableStream, Order, OutputHandle, Problem, ProblemKind, Root, Scope, Sink, Source, Stream,
-    Table, TableHandle, TableId, TickError, TickErrorKind, Vertex, VertexId, ViewHandle, agg,
+    Table, TableHandle, TableId, TickError, TickErrorKind, Vertex, VertexId, ViewHandle, Window,
+    WindowFunction, agg, over,
 };
 pub use deltaview_schema::{
     ColumnType, Difference, Field, Identity, Index, IndexKey, IndexSchema, Indexable, KeyColumn,

@@ -185,6 +185,14 @@ pub enum TickErrorKind {
         /// The bound.
         steps: u32,
     },
+    /// More copies of rows than can be numbered.
+    #[error(
+        "this numbers more than {most} copies of rows in one change: take `distinct` before it, or look for a wrong weight"
+    )]
+    TooManyCopies {
+        /// The most there can be.
+        most: u64,
+    },
     /// Raw weights were given to a keyed table.
     #[error(
         "a keyed table takes no raw weights: use `insert`, `upsert`, `update`, `delete` or `remove`"

@@ -37,7 +37,9 @@ mod plan;
 mod state;
 pub mod tick;
 
-pub use builder::{Builder, Grouped, In, KeyedTableStream, Root, Scope, Stream, agg};
+pub use builder::{
+    Builder, Grouped, In, KeyedTableStream, Root, Scope, Stream, Window, WindowFunction, agg, over,
+};
 pub use change::{Change, Edit};
 pub use error::{BuildError, HandleError, Problem, ProblemKind, TickError, TickErrorKind};
 pub use handle::{GraphId, InputHandle, OutputHandle, Sink, Source, TableHandle, ViewHandle};

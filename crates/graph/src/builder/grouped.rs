@@ -193,7 +193,7 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
     }
 
     #[track_caller]
-    fn aggregate_as<A: Aggregator<T>>(
+    pub(crate) fn aggregate_as<A: Aggregator<T>>(
         self,
         kind: &str,
         aggregator: A,

@@ -5,6 +5,7 @@ pub mod agg;
 mod draft;
 mod grouped;
 mod joins;
+mod order;
 mod per_group;
 mod recursive;
 mod rowwise;
@@ -12,6 +13,7 @@ mod scope;
 mod sets;
 mod stream;
 mod whole;
+mod window;
 
 use std::any::TypeId;
 use std::cell::RefCell;
@@ -26,6 +28,7 @@ pub(crate) use draft::{Draft, Naming, TableDraft, Work};
 pub use grouped::Grouped;
 pub use scope::{In, Root, Scope};
 pub use stream::{KeyedTableStream, Stream};
+pub use window::{Window, WindowFunction, over};
 
 use agg::Aggregator;
 use joins::KeyCount;

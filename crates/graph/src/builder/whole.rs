@@ -94,6 +94,68 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self.all_rows("count_distinct", agg::count_distinct(index))
     }
 
+    /// The least key that the rows have by an index. See [`Grouped::min`](super::Grouped::min).
+    #[track_caller]
+    pub fn min<V: IndexKey + Row>(self, index: Index<T, V>) -> Stream<'g, V, S> {
+        self.all_rows("min", agg::min(index))
+    }
+
+    /// The greatest key that the rows have by an index. See [`Grouped::max`](super::Grouped::max).
+    #[track_caller]
+    pub fn max<V: IndexKey + Row>(self, index: Index<T, V>) -> Stream<'g, V, S> {
+        self.all_rows("max", agg::max(index))
+    }
+
+    /// The row whose key by an index is the least. See [`Grouped::min_by`](super::Grouped::min_by).
+    #[track_caller]
+    pub fn min_by<V: IndexKey>(self, index: Index<T, V>) -> Stream<'g, T, S> {
+        self.all_rows("min_by", agg::min_by(index))
+    }
+
+    /// The row whose key by an index is the greatest. See [`Grouped::max_by`](super::Grouped::max_by).
+    #[track_caller]
+    pub fn max_by<V: IndexKey>(self, index: Index<T, V>) -> Stream<'g, T, S> {
+        self.all_rows("max_by", agg::max_by(index))
+    }
+
+    /// Folds all rows in the order of an index. See [`Grouped::fold`](super::Grouped::fold).
+    #[track_caller]
+    pub fn fold<O: IndexKey, A: Row>(
+        self,
+        index: Index<T, O>,
+        start: A,
+        step: impl Fn(&mut A, &T, Weight) + Send + Sync + 'static,
+    ) -> Stream<'g, A, S> {
+        self.all_rows("fold", agg::fold(index, start, step))
+    }
+
+    /// The first `n` rows in the order of an index. SQL: `ORDER BY … LIMIT n`. See
+    /// [`Grouped::first_n`](super::Grouped::first_n).
+    #[track_caller]
+    pub fn first_n<O: IndexKey>(self, index: Index<T, O>, n: u64) -> Self {
+        self.group_by(Index::unkeyed()).first_n(index, n)
+    }
+
+    /// The last `n` rows in the order of an index. SQL: `ORDER BY … DESC LIMIT n`. See
+    /// [`Grouped::top_n`](super::Grouped::top_n).
+    #[track_caller]
+    pub fn top_n<O: IndexKey>(self, index: Index<T, O>, n: u64) -> Self {
+        self.group_by(Index::unkeyed()).top_n(index, n)
+    }
+
+    /// [`Self::first_n`] after the first `offset` rows. SQL: `ORDER BY … LIMIT n OFFSET offset`.
+    #[track_caller]
+    pub fn first_n_from<O: IndexKey>(self, index: Index<T, O>, offset: u64, n: u64) -> Self {
+        self.group_by(Index::unkeyed())
+            .first_n_from(index, offset, n)
+    }
+
+    /// [`Self::top_n`] after the last `offset` rows. SQL: `ORDER BY … DESC LIMIT n OFFSET offset`.
+    #[track_caller]
+    pub fn top_n_from<O: IndexKey>(self, index: Index<T, O>, offset: u64, n: u64) -> Self {
+        self.group_by(Index::unkeyed()).top_n_from(index, offset, n)
+    }
+
     #[track_caller]
     fn all_rows<A: Aggregator<T>>(self, kind: &str, aggregator: A) -> Stream<'g, A::Output, S> {
         let make = |group: &S::Group<()>, value: A::Output| {

@@ -9,6 +9,7 @@ mod join;
 mod keyed_table;
 mod linear;
 pub(crate) mod nested;
+pub(crate) mod ordered;
 mod output;
 mod present;
 mod sets;

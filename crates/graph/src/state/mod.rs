@@ -1,11 +1,11 @@
 //! The state of a graph in memory: an arrangement a table, typed. A [`WorkingSet`] has them all, completely (the
-//! memory store) or only what was fetched (a database): whole keys, stretches of the index, single rows. It changes in two ways only: fetched rows come in,
-//! and a commit is absorbed.
+//! memory store) or only what was fetched (a database): whole keys, stretches of the index, single rows. It changes in
+//! two ways only: fetched rows come in, and a commit is absorbed.
 
 mod arrangement;
 mod bucket;
 mod intervals;
-mod ranked;
+pub(crate) mod ranked;
 pub(crate) mod scan;
 mod secondary;
 mod table_delta;

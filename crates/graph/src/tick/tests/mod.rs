@@ -5,14 +5,13 @@
 
 mod driver;
 mod probe;
+mod random;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use deltaview_schema::{Index, IndexKey};
+use deltaview_schema::{Index, IndexKey, Indexable, Shape};
 use deltaview_zset::{Weight, ZSet};
-use proptest::prelude::*;
 
 use self::driver::{Bytes, Style};
 use self::probe::{Ask, Seen, Shared, probe};
@@ -40,7 +39,7 @@ impl<O: IndexKey> Rig<O> {
         });
         let (graph, (input, told)) = Graph::build("g", |g| {
             let items = g.input::<Item>("items");
-            (items.handle(), probe(items, index))
+            (items.handle(), probe(items, index, false))
         })
         .unwrap();
         Self {
@@ -132,139 +131,25 @@ impl<O: IndexKey> Rig<O> {
     }
 }
 
-/// An ask before its places are made.
-#[derive(Clone, Debug)]
-enum Drawn {
-    Walk(i8, Bound<i8>, Order, usize, usize),
-    Key(i8, i8),
-    Row(Item),
-    All,
-}
+/// A row that serde refuses to write.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+struct Unwritable;
 
-#[derive(Clone, Debug)]
-struct Turn {
-    forget: bool,
-    asks: Vec<Drawn>,
-    delta: Vec<(Item, Weight)>,
-}
-
-fn item() -> impl Strategy<Value = Item> {
-    let name = prop_oneof![
-        "[ab]",
-        Just("a name that is longer than an identity".to_string())
-    ];
-    (0_i8..3, -4_i8..12, name)
-}
-
-fn drawn() -> impl Strategy<Value = Drawn> {
-    let bound = prop_oneof![
-        Just(Bound::Unbounded),
-        (-5_i8..13).prop_map(Bound::Included),
-        (-5_i8..13).prop_map(Bound::Excluded),
-    ];
-    let order = prop_oneof![Just(Order::Forward), Just(Order::Backward)];
-    prop_oneof![
-        8 => (0_i8..3, bound, order, 0_usize..12, 0_usize..5)
-            .prop_map(|(group, from, order, limit, hint)| Drawn::Walk(group, from, order, limit, hint)),
-        2 => (0_i8..3, -4_i8..12).prop_map(|(group, place)| Drawn::Key(group, place)),
-        3 => item().prop_map(Drawn::Row),
-        1 => Just(Drawn::All),
-    ]
-}
-
-fn turn() -> impl Strategy<Value = Turn> {
-    let delta = prop::collection::vec((item(), prop_oneof![Just(1_i64), Just(2), Just(-1)]), 0..12);
-    let asks = prop::collection::vec(drawn(), 0..5);
-    (prop::bool::weighted(0.2), asks, delta).prop_map(|(forget, asks, delta)| Turn {
-        forget,
-        asks,
-        delta,
-    })
-}
-
-/// Runs the turns over a partial and a complete working set, and compares what is seen.
-fn check<O: IndexKey>(
-    place: fn(i8) -> O,
-    turns: &[Turn],
-    style: Style,
-) -> Result<(), TestCaseError> {
-    let mut rig = Rig::new(place);
-    let mut store = Bytes::new(style);
-    let mut unused = Bytes::new(style);
-    let mut partial = WorkingSet::partial(&rig.graph);
-    let mut complete = WorkingSet::complete(&rig.graph);
-    for turn in turns {
-        if turn.forget {
-            partial.forget();
-        }
-        let asks: Vec<Ask<i8, O, Item>> = turn
-            .asks
-            .iter()
-            .map(|drawn| match drawn.clone() {
-                Drawn::Walk(group, from, order, limit, hint) => {
-                    let from = from.map(place);
-                    Ask::Walk(Span { group, from, order }, limit, hint)
-                }
-                Drawn::Key(group, number) => Ask::Key(Ranked::at(group, place(number))),
-                Drawn::Row(item) => Ask::Row(item),
-                Drawn::All => Ask::All,
-            })
-            .collect();
-        let expected: Vec<Seen<Item>> = asks.iter().map(|ask| rig.expected(ask)).collect();
-        let seen = rig
-            .run(&mut store, &mut partial, &asks, &turn.delta)
-            .unwrap();
-        prop_assert_eq!(&seen, &expected);
-        let seen = rig
-            .run(&mut unused, &mut complete, &asks, &turn.delta)
-            .unwrap();
-        prop_assert_eq!(&seen, &expected);
-        prop_assert!(
-            unused.steps.is_empty(),
-            "a complete working set asks for nothing"
-        );
-        rig.note(&turn.delta);
-        let is_known = asks.iter().any(|ask| matches!(ask, Ask::All));
-        if is_known {
-            prop_assert_eq!(partial.rows(), rig.rows.len());
-        } else {
-            prop_assert!(partial.rows() <= rig.rows.len());
-        }
+impl serde::Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("it is not to be written"))
     }
-    Ok(())
 }
 
-fn styles() -> impl Strategy<Value = Style> {
-    prop_oneof![
-        Just(Style::RowByRow),
-        Just(Style::WithTies),
-        Just(Style::OneKey)
-    ]
-}
+impl Indexable for Unwritable {
+    type Key = ();
 
-proptest! {
-    #[test]
-    fn nullable_places(turns in prop::collection::vec(turn(), 1..8), style in styles()) {
-        check(|number| (number >= 0).then_some(number / 2), &turns, style)?;
+    fn default_index() -> Index<Self, ()> {
+        Index::unkeyed()
     }
 
-    #[test]
-    fn descending_texts(turns in prop::collection::vec(turn(), 1..8), style in styles()) {
-        check(|number| Reverse(format!("{}", i32::from(number) + 7)), &turns, style)?;
-    }
-
-    #[test]
-    fn places_of_several_columns(turns in prop::collection::vec(turn(), 1..8), style in styles()) {
-        let place = |number: i8| {
-            let rest = number.rem_euclid(3);
-            (Reverse((rest > 0).then_some(rest)), number.div_euclid(3))
-        };
-        check(place, &turns, style)?;
-    }
-
-    #[test]
-    fn one_place_without_columns(turns in prop::collection::vec(turn(), 1..8), style in styles()) {
-        check(|_| (), &turns, style)?;
+    fn shape() -> Shape {
+        Shape::of::<u8>()
     }
 }
 
@@ -389,6 +274,68 @@ fn a_single_row_leaves_its_key_unknown_until_that_is_fetched() {
     assert_eq!(state.rows(), 0);
     rig.run(&mut store, &mut state, &row, &[]).unwrap();
     assert_eq!(store.steps, [[FetchKeys::Rows(2)]]);
+}
+
+#[test]
+fn what_is_within_a_range_that_was_walked_is_known() {
+    let (mut rig, mut store, mut state) = hundred(Style::RowByRow);
+    let rest = [walk(Bound::Included(90), Order::Forward, 200, 200)];
+    let seen = rig.run(&mut store, &mut state, &rest, &[]).unwrap();
+    assert_eq!(seen[0].len(), 10);
+    assert_eq!(store.steps, [[FetchKeys::Ranges(1)]]);
+    let asks = [
+        Ask::Row(numbered(95)),
+        Ask::Row(numbered(101)),
+        Ask::Key(Ranked::at(1, 99)),
+        Ask::Key(Ranked::at(1, 101)),
+        walk(Bound::Excluded(95), Order::Backward, 6, 6),
+        walk(Bound::Unbounded, Order::Backward, 10, 10),
+    ];
+    // The last key of the walk back is the first that is known: the walk need not go on.
+    let within = &asks[..4];
+    let seen = rig.run(&mut store, &mut state, within, &[]).unwrap();
+    let weights: Vec<usize> = seen.iter().map(Vec::len).collect();
+    assert_eq!(weights, [1, 1, 1, 0]);
+    assert!(store.steps.is_empty());
+    let seen = rig.run(&mut store, &mut state, &asks[5..], &[]).unwrap();
+    assert_eq!(seen[0].len(), 10);
+    assert!(store.steps.is_empty());
+
+    // Five of six are known: what is before them is asked for, and joins them.
+    let seen = rig.run(&mut store, &mut state, &asks[4..5], &[]).unwrap();
+    assert_eq!((seen[0][0].0.1, seen[0][5].0.1), (94, 89));
+    assert_eq!(store.steps, [[FetchKeys::Ranges(1)]]);
+    let all = [walk(Bound::Included(84), Order::Forward, 200, 1)];
+    rig.run(&mut store, &mut state, &all, &[]).unwrap();
+    assert!(store.steps.is_empty());
+}
+
+#[test]
+fn a_row_of_a_table_with_one_row_a_key_is_asked_for_by_its_key() {
+    let index = Index::new("ranked", |item: &Item| Ranked::at(item.0, item.1));
+    let (graph, told) =
+        Graph::build("g", |g| probe(g.input::<Item>("items"), index, true)).unwrap();
+    told.lock().unwrap().asks = vec![Ask::Row(numbered(3)), Ask::Row(numbered(4))];
+    let mut store = Bytes::new(Style::RowByRow);
+    let mut state = WorkingSet::partial(&graph);
+    store.run(&graph, &mut state, &graph.change()).unwrap();
+    assert_eq!(store.steps, [[FetchKeys::Some(2)]]);
+    let seen = &told.lock().unwrap().seen;
+    assert_eq!(*seen, [[(numbered(3), 0)], [(numbered(4), 0)]]);
+}
+
+#[test]
+fn a_row_that_cannot_be_encoded_is_told_before_it_is_asked_for() {
+    let index = Index::new("ranked", |_: &Unwritable| Ranked::at(1_i8, ()));
+    let (graph, told) =
+        Graph::build("g", |g| probe(g.input::<Unwritable>("items"), index, false)).unwrap();
+    told.lock().unwrap().asks = vec![Ask::Row(Unwritable)];
+    let mut store = Bytes::new(Style::RowByRow);
+    let mut state = WorkingSet::partial(&graph);
+    let error = store.run(&graph, &mut state, &graph.change()).unwrap_err();
+    assert!(matches!(error.kind(), TickErrorKind::Encode(_)), "{error}");
+    assert_eq!(error.vertex(), "items_probe");
+    assert!(store.steps.is_empty());
 }
 
 #[test]

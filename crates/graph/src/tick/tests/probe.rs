@@ -55,6 +55,7 @@ impl<G: IndexKey, O: IndexKey, T: Row> Operator for Probe<G, O, T> {
                 Ask::Walk(span, limit, hint) => {
                     let mut rows = 0;
                     reads.walk::<G, O, T>(self.table, span, *hint, |_, bucket| {
+                        assert!(!bucket.is_empty(), "a key without rows is not visited");
                         rows += bucket.len();
                         if rows >= *limit {
                             ControlFlow::Break(())
@@ -82,6 +83,7 @@ impl<G: IndexKey, O: IndexKey, T: Row> Operator for Probe<G, O, T> {
                 while rows.len() < *limit
                     && let Some((_, bucket)) = walk.next()
                 {
+                    assert!(!bucket.is_empty(), "a key without rows is not visited");
                     rows.extend(bucket.iter().map(owned));
                 }
                 rows
@@ -111,13 +113,14 @@ impl<G: IndexKey, O: IndexKey, T: Row> Operator for Probe<G, O, T> {
 pub(super) fn probe<G: IndexKey, O: IndexKey, T: Row>(
     stream: Stream<'_, T>,
     index: Index<T, Ranked<G, O>>,
+    unique: bool,
 ) -> Shared<G, O, T> {
     let told = Arc::new(Mutex::new(Told {
         asks: Vec::new(),
         seen: Vec::new(),
         reads: 0,
     }));
-    let table = stream.builder.table_for(index.clone(), "ranked", false);
+    let table = stream.builder.table_for(index.clone(), "ranked", unique);
     let work = Work::operator(Probe {
         index,
         table,

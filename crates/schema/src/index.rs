@@ -311,11 +311,24 @@ impl<T: 'static, K: IndexKey> Index<T, K> {
     pub fn within<G: IndexKey>(self) -> Index<Keyed<G, T>, (G, K)> {
         let group = Index::declared("group", ["group"], |row: &Keyed<G, T>| row.key.clone());
         let inner = self.inside::<G>();
-        let name = inner.name.clone();
-        let mut both = group.combine::<K, (G, K), Within>(inner, |group, key| (group, key));
-        both.name.clone_from(&name);
-        both.identity.name = name;
-        both
+        // Without columns of its own it is told apart from the index of the rows outside of groups that has none.
+        let name = if K::columns().is_empty() {
+            "group".to_string()
+        } else {
+            inner.name.clone()
+        };
+        group
+            .combine::<K, (G, K), Within>(inner, |group, key| (group, key))
+            .called(name)
+    }
+
+    /// The same index by another name. For operators.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn called(mut self, name: String) -> Self {
+        self.identity.name.clone_from(&name);
+        self.name = name;
+        self
     }
 
     /// The same index of the rows of a group, by the same key. For operators that work inside of groups.

@@ -83,6 +83,10 @@ fn tell(window: Window, rows: &Ordered, compare: &dyn Fn(&Item, &Item) -> Orderi
                 Window::Rank => Window::numbered(item, lesser + 1),
                 Window::DenseRank => Window::numbered(item, keys),
                 Window::RunningSum => Window::numbered(item, sum),
+                Window::Together => {
+                    let numbered = Window::numbered(item, lesser + 1 + small(sum));
+                    Window::neighboured(&numbered, all.get(place + 1).copied())
+                }
                 Window::Lag(by) => {
                     let before = place.checked_sub(by as usize).map(|place| all[place]);
                     Window::neighboured(item, before)

@@ -51,11 +51,13 @@ pub enum Window {
     /// One more than the lesser keys.
     DenseRank,
     /// The copy that is so many before.
-    Lag(u64),
+    Lag(u32),
     /// The copy that is so many after.
-    Lead(u64),
+    Lead(u32),
     /// The sum of the small numbers of all copies up to its key.
     RunningSum,
+    /// Its rank, the running sum, and the next copy, at once.
+    Together,
 }
 
 impl Window {

@@ -262,7 +262,17 @@ fn pick(place: Place) -> impl Strategy<Value = Operator> {
     let end = select(vec![End::First, End::Top]);
     let offset = prop::option::of(0_u64..4);
     let n = prop_oneof![8 => 1_u64..4, 1 => Just(0), 1 => Just(u64::MAX)];
-    (by(place), order(place), end, offset, n).prop_map(|(by, order, end, offset, n)| {
+    (by(place), order(place), end, offset, n).prop_map(move |(by, order, end, offset, n)| {
+        if place.is_deepest() {
+            let (by, end, offset) = (by.or(Some(Key::B)), End::First, None);
+            return Operator::Pick {
+                by,
+                order,
+                end,
+                offset,
+                n,
+            };
+        }
         Operator::Pick {
             by,
             order,
@@ -273,15 +283,21 @@ fn pick(place: Place) -> impl Strategy<Value = Operator> {
     })
 }
 
-fn window(place: Place) -> impl Strategy<Value = Operator> {
-    use Window::{DenseRank, Lag, Lead, Rank, RowNumber, RunningSum};
+fn window(place: Place) -> BoxedStrategy<Operator> {
+    use Window::{DenseRank, Lag, Lead, Rank, RowNumber, RunningSum, Together};
+    if place.is_deepest() {
+        let numbers = (select(place.wide()), order(place));
+        let numbers = numbers.prop_map(|(by, order)| Operator::Window(Some(by), order, RowNumber));
+        return numbers.boxed();
+    }
     let window = prop_oneof![
-        select(vec![RowNumber, Rank, DenseRank, RunningSum]),
-        (1_u64..4).prop_map(Lag),
-        (1_u64..4).prop_map(Lead),
+        5 => select(vec![RowNumber, Rank, DenseRank, RunningSum, Together]),
+        1 => (0_u32..4).prop_map(Lag),
+        1 => (0_u32..4).prop_map(Lead),
     ];
     (by(place), order(place), window)
         .prop_map(|(by, order, window)| Operator::Window(by, order, window))
+        .boxed()
 }
 
 fn retain_for() -> impl Strategy<Value = Operator> {
@@ -352,7 +368,7 @@ pub(crate) fn operator(place: Place) -> BoxedStrategy<Operator> {
         (5, group(place)),
         (1, aggregate(place).prop_map(Operator::Whole).boxed()),
         (3, pick(place).boxed()),
-        (3, window(place).boxed()),
+        (3, window(place)),
     ];
     if !place.is_deepest() {
         families.push((2, per_group(place)));

@@ -1,18 +1,18 @@
 //! The aggregates, of groups and of all rows.
 
 use deltaview::{Grouped, Keyed, Row, Stream, ZSet, agg};
-use deltaview_tests::item::{Item, small};
+use deltaview_tests::item::{Item, TypedKey, small};
 use deltaview_tests::plan::{Aggregate, Several, Test};
 use deltaview_tests::total::Total;
 
-use super::keys::{B, Indexed, Visit};
+use super::keys::{A, Ab, B, C, C3, Indexed, Visit};
 use super::level::Level;
 use super::list::List;
 
 /// Calls the method of a grouped stream, or of a stream, that an aggregate is; and gives `$done` what it puts out, with
 /// what its state and its value are as totals.
 macro_rules! aggregate {
-    ($rows:expr, $aggregate:expr, $done:expr, $distinct:expr) => {{
+    ($rows:expr, $aggregate:expr, $done:expr, $ordered:expr) => {{
         let (rows, done) = ($rows, $done);
         match $aggregate {
             Aggregate::Count => done.put_out(rows.count(), of::<()>, Total::from),
@@ -48,7 +48,12 @@ macro_rules! aggregate {
                 of::<i64>,
                 Total::from,
             ),
-            Aggregate::CountDistinct(key) => S::with_order(key, $distinct),
+            Aggregate::CountDistinct(key)
+            | Aggregate::Min(key)
+            | Aggregate::Max(key)
+            | Aggregate::MinBy(key)
+            | Aggregate::MaxBy(key)
+            | Aggregate::Fold(key) => S::with_order(key, $ordered),
             Aggregate::Several(Several::Linear) => {
                 let linear = rows.aggregate((
                     agg::count(),
@@ -90,7 +95,86 @@ macro_rules! aggregate {
                     },
                 )
             }
-            missing => unreachable!("{missing:?} is missing"),
+            Aggregate::Several(Several::Sums) => {
+                let several = rows.aggregate((
+                    agg::count(),
+                    agg::sum(|item: &Item| small(item.c)),
+                    agg::min(A::index()),
+                ));
+                let state: fn(((), i64, ())) -> Total =
+                    |((), sum, ())| Total::Several(vec![().into(), sum.into(), ().into()]);
+                done.put_out(several, state, |(count, sum, min)| {
+                    Total::Several(vec![count.into(), sum.into(), Total::Row(min.project())])
+                })
+            }
+            Aggregate::Several(Several::Mixed) => {
+                let several = rows.aggregate((
+                    agg::avg(|item: &Item| small(item.c)),
+                    agg::max_by(C::index()),
+                    agg::any(|item| Test::IsEven.holds(item)),
+                    agg::count_distinct(B::index()),
+                ));
+                let state: fn((i64, (), i64, i64)) -> Total = |(sum, (), even, distinct)| {
+                    Total::Several(vec![sum.into(), ().into(), even.into(), distinct.into()])
+                };
+                done.put_out(several, state, |(avg, max, any, distinct)| {
+                    Total::Several(vec![avg.into(), max.into(), any.into(), distinct.into()])
+                })
+            }
+            Aggregate::Several(Several::Rows) => {
+                let several = rows.aggregate((
+                    agg::collect(|item: &Item| item.b.clone()),
+                    agg::every(|item| Test::IsPositive.holds(item)),
+                    agg::fold(B::index(), Aggregate::FOLD_INIT, Aggregate::fold_step),
+                    agg::reduce(0_i64, residues, residue),
+                    agg::min_by(Ab::index()),
+                    agg::max(C3::index()),
+                ));
+                let state: fn((ZSet<String>, i64, (), i64, (), ())) -> Total =
+                    |(set, positive, (), residue, (), ())| {
+                        Total::Several(vec![
+                            set.into(),
+                            positive.into(),
+                            ().into(),
+                            residue.into(),
+                            ().into(),
+                            ().into(),
+                        ])
+                    };
+                done.put_out(several, state, |(set, every, folded, residue, min, max)| {
+                    Total::Several(vec![
+                        set.into(),
+                        every.into(),
+                        folded.into(),
+                        residue.into(),
+                        min.into(),
+                        Total::Row(max.project()),
+                    ])
+                })
+            }
+        }
+    }};
+}
+
+/// As `aggregate`, for those that are by an index.
+macro_rules! by_index {
+    ($rows:expr, $aggregate:expr, $done:expr, $key:ident) => {{
+        let (rows, done, index) = ($rows, $done, $key::index());
+        let row: fn(Item) -> Total = Total::Row;
+        let key: fn($key) -> Total = |key| Total::Row(key.project());
+        match $aggregate {
+            Aggregate::CountDistinct(_) => {
+                done.put_out(rows.count_distinct(index), of::<i64>, Total::from)
+            }
+            Aggregate::Min(_) => done.put_out(rows.min(index), of::<()>, key),
+            Aggregate::Max(_) => done.put_out(rows.max(index), of::<()>, key),
+            Aggregate::MinBy(_) => done.put_out(rows.min_by(index), of::<()>, row),
+            Aggregate::MaxBy(_) => done.put_out(rows.max_by(index), of::<()>, row),
+            Aggregate::Fold(_) => {
+                let folded = rows.fold(index, Aggregate::FOLD_INIT, Aggregate::fold_step);
+                done.put_out(folded, of::<()>, Total::from)
+            }
+            other => panic!("{other:?} is by no index"),
         }
     }};
 }
@@ -137,14 +221,15 @@ impl<'g, S: Level> Visit for GroupBy<'_, '_, 'g, '_, S> {
                 other => panic!("{other:?} by {:?}", K::KEY),
             };
         }
-        let distinct = DistinctOf {
+        let ordered = OrderedOf {
+            aggregate,
             list,
             node,
             input,
             groups: groups.clone(),
         };
         keys_of_groups::<K, B, S>(list, input);
-        aggregate!(groups, aggregate, done, distinct)
+        aggregate!(groups, aggregate, done, ordered)
     }
 }
 
@@ -170,14 +255,16 @@ impl<'g, S: Level> Groups<'_, '_, 'g, '_, S> {
     }
 }
 
-struct DistinctOf<'a, 'l, 'g, 'p, K, S: Level> {
+/// An aggregate that looks at the rows of each group by an index.
+struct OrderedOf<'a, 'l, 'g, 'p, K, S: Level> {
     list: &'a List<'l, 'g, 'p, S>,
     node: usize,
     input: usize,
+    aggregate: Aggregate,
     groups: Grouped<'g, Item, K, S>,
 }
 
-impl<'g, K: Indexed + Row, S: Level> Visit for DistinctOf<'_, '_, 'g, '_, K, S> {
+impl<'g, K: Indexed + Row, S: Level> Visit for OrderedOf<'_, '_, 'g, '_, K, S> {
     type Out = Stream<'g, Item, S>;
 
     fn visit<V: Indexed + Row>(self) -> Stream<'g, Item, S> {
@@ -185,10 +272,11 @@ impl<'g, K: Indexed + Row, S: Level> Visit for DistinctOf<'_, '_, 'g, '_, K, S> 
             list,
             node,
             input,
+            aggregate,
             groups,
         } = self;
         keys_of_groups::<K, V, S>(list, input);
-        Groups { list, node }.put_out(groups.count_distinct(V::index()), of::<i64>, Total::from)
+        by_index!(groups, aggregate, Groups { list, node }, V)
     }
 }
 
@@ -204,14 +292,15 @@ pub(super) fn whole<'g, S: Level>(
         assert_eq!(aggregate, Aggregate::Count, "the only one this deep");
         return Whole { list, node }.put_out(rows.count(), of::<()>, Total::from);
     }
-    let distinct = DistinctOfAll {
+    let ordered = OrderedOfAll {
+        aggregate,
         list,
         node,
         input,
         rows,
     };
     keys_of_groups::<(), B, S>(list, input);
-    aggregate!(rows, aggregate, Whole { list, node }, distinct)
+    aggregate!(rows, aggregate, Whole { list, node }, ordered)
 }
 
 struct Whole<'a, 'l, 'g, 'p, S: Level> {
@@ -237,14 +326,16 @@ impl<'g, S: Level> Whole<'_, '_, 'g, '_, S> {
     }
 }
 
-struct DistinctOfAll<'a, 'l, 'g, 'p, S: Level> {
+/// An aggregate that looks at all rows by an index.
+struct OrderedOfAll<'a, 'l, 'g, 'p, S: Level> {
     list: &'a List<'l, 'g, 'p, S>,
     node: usize,
     input: usize,
+    aggregate: Aggregate,
     rows: Stream<'g, Item, S>,
 }
 
-impl<'g, S: Level> Visit for DistinctOfAll<'_, '_, 'g, '_, S> {
+impl<'g, S: Level> Visit for OrderedOfAll<'_, '_, 'g, '_, S> {
     type Out = Stream<'g, Item, S>;
 
     fn visit<V: Indexed + Row>(self) -> Stream<'g, Item, S> {
@@ -252,10 +343,11 @@ impl<'g, S: Level> Visit for DistinctOfAll<'_, '_, 'g, '_, S> {
             list,
             node,
             input,
+            aggregate,
             rows,
         } = self;
         keys_of_groups::<(), V, S>(list, input);
-        Whole { list, node }.put_out(rows.count_distinct(V::index()), of::<i64>, Total::from)
+        by_index!(rows, aggregate, Whole { list, node }, V)
     }
 }
 

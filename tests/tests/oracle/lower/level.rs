@@ -23,6 +23,7 @@ pub(super) trait Level: Scope + Sized {
     const IS_DEEPEST: bool = false;
 
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out;
+    fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out;
     fn with_order<V: Visit>(key: Key, visit: V) -> V::Out;
 
     /// A sub-query on the rows of each group, as rows again.
@@ -82,6 +83,10 @@ impl Level for Root {
 
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out {
         keys::every_key(key, visit)
+    }
+
+    fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out {
+        keys::wide_key(key, visit)
     }
 
     fn with_order<V: Visit>(key: Key, visit: V) -> V::Out {
@@ -170,6 +175,10 @@ where
     const IS_DEEPEST: bool = P::HAS_GROUPS;
 
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out {
+        keys::inner_key(key, visit)
+    }
+
+    fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out {
         keys::inner_key(key, visit)
     }
 

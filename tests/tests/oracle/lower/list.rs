@@ -5,11 +5,11 @@ use deltaview_tests::item::Item;
 use deltaview_tests::plan::{Body, Both, Edge, JoinKind, Query};
 use deltaview_tests::total::Total;
 
-use super::Looks;
 use super::aggregates::{GroupBy, whole};
 use super::joins::{JoinBy, cross};
 use super::keys::Indexed;
 use super::level::Level;
+use super::{Looks, ordered};
 use crate::probe::{Expects, TableCheck};
 
 /// The streams of a list of nodes.
@@ -234,6 +234,8 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
                 };
                 S::with_key(key, group)
             }
+            Query::Pick(pick) => ordered::pick(self, pick),
+            Query::Window(windowed) => ordered::window(self, node, windowed),
             Query::Whole(input, aggregate) => whole(self, node, input, aggregate),
             Query::PerGroup { input, key, body } => S::per_group(self, node, input, key, &body),
             Query::Recursive { seed, steps, body } => {

@@ -6,6 +6,7 @@ mod joins;
 mod keys;
 mod level;
 mod list;
+mod ordered;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;

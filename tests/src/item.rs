@@ -81,19 +81,23 @@ impl Key {
         Self::Unit,
     ];
 
-    /// Those that rows are ordered by, where they are grouped by another key.
-    pub const ORDERS: [Self; 2] = [Self::Ab, Self::C];
     /// Those that all operators are tried with. The others have only some: each operator by each key is a type of its
     /// own, which takes long to compile.
-    pub const WIDE: [Self; 3] = [Self::A, Self::B, Self::Unit];
+    pub const WIDE: [Self; 2] = [Self::A, Self::B];
     /// The keys of indexes within groups.
     pub const IN_GROUPS: [Self; 1] = [Self::B];
-    /// Those that rows of a group are ordered by.
-    pub const ORDERS_IN_GROUPS: [Self; 1] = [Self::C];
     /// The keys that rows are grouped by for a sub-query.
     pub const OF_GROUPS: [Self; 1] = [Self::A];
     /// The keys that rows of a group are grouped by for a sub-query.
     pub const OF_INNER_GROUPS: [Self; 1] = [Self::C3];
+
+    /// What rows that are grouped by a key are ordered by; all rows, if there is no key.
+    pub fn order(by: Option<Self>) -> Self {
+        match by {
+            Some(Self::A) => Self::Ab,
+            _ => Self::C,
+        }
+    }
 
     /// The key of a row, as a row that has nothing else. Two rows have equal keys if these are equal.
     pub fn project(self, item: &Item) -> Item {

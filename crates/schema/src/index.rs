@@ -274,20 +274,25 @@ impl<T: 'static, K: IndexKey> Index<T, K> {
             (_, 0) => self.name.clone(),
             _ => format!("{}_and_{}", self.name, other.name),
         };
-        let parts = Fields::Parts(vec![self.fields.clone(), other.fields.clone()]);
-        let names: Vec<String> = <(K, K2)>::columns()
-            .iter()
-            .map(|column| parts.name(&column.path).to_lowercase())
-            .collect();
-        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
-        let fields = if distinct.len() == names.len() {
-            parts
-        } else {
-            Fields::Parts(vec![
-                self.fields.prefixed(&self.name),
-                other.fields.prefixed(&other.name),
-            ])
+        let (one, two) = (&self.fields, &other.fields);
+        let again = format!("{}_again", other.name);
+        // As the columns are called; else with the names of the indexes; else it is the same index twice.
+        let ways = [
+            [one.clone(), two.clone()],
+            [one.prefixed(&self.name), two.prefixed(&other.name)],
+            [one.prefixed(&self.name), two.prefixed(&again)],
+        ];
+        let mut ways = ways.map(|way| Fields::Parts(way.to_vec())).into_iter();
+        let columns = <(K, K2)>::columns();
+        let are_distinct = |fields: &Fields| {
+            let names = columns.iter().map(|column| fields.name(&column.path));
+            let names: std::collections::BTreeSet<String> =
+                names.map(|name| name.to_lowercase()).collect();
+            names.len() == columns.len()
         };
+        let last = ways.next_back();
+        let fields = ways.find(are_distinct).or(last);
+        let fields = fields.expect("there are three ways");
         let path = [&self.identity.path, &other.identity.path].map(|path| path.iter().copied());
         let [one, two] = path;
         let identity = IndexIdentity {

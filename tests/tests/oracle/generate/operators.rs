@@ -98,15 +98,6 @@ impl Place {
         }
     }
 
-    /// The keys that rows are ordered by here.
-    fn orders(self) -> Vec<Key> {
-        if self.groups == 0 {
-            Key::ORDERS.to_vec()
-        } else {
-            Key::ORDERS_IN_GROUPS.to_vec()
-        }
-    }
-
     /// The keys that all operators are tried with here.
     fn wide(self) -> Vec<Key> {
         if self.groups == 0 {
@@ -147,10 +138,6 @@ fn key(place: Place) -> impl Strategy<Value = Key> {
     select(place.keys())
 }
 
-fn order(place: Place) -> impl Strategy<Value = Key> {
-    select(place.orders())
-}
-
 fn by(place: Place) -> impl Strategy<Value = Option<Key>> {
     prop::option::weighted(0.7, select(place.wide()))
 }
@@ -160,19 +147,13 @@ fn narrow_aggregate() -> impl Strategy<Value = Aggregate> {
     select(vec![Aggregate::Count, Aggregate::Sum])
 }
 
-fn aggregate(place: Place) -> BoxedStrategy<Aggregate> {
+fn aggregate(place: Place, by: Option<Key>) -> BoxedStrategy<Aggregate> {
     use Aggregate::{Avg, Collect, Count, Residue, Set, Sum, Two, Wide};
+    use Aggregate::{CountDistinct, Fold, Max, MaxBy, Min, MinBy};
     if place.is_deepest() {
         return Just(Count).boxed();
     }
-    let of_key: Vec<fn(Key) -> Aggregate> = vec![
-        Aggregate::Min,
-        Aggregate::Max,
-        Aggregate::MinBy,
-        Aggregate::MaxBy,
-        Aggregate::CountDistinct,
-        Aggregate::Fold,
-    ];
+    let order = Key::order(by);
     let of_test: Vec<fn(Test) -> Aggregate> = vec![Aggregate::Any, Aggregate::Every];
     let several = vec![
         Several::Linear,
@@ -180,20 +161,23 @@ fn aggregate(place: Place) -> BoxedStrategy<Aggregate> {
         Several::Mixed,
         Several::Rows,
     ];
-    prop_oneof![
+    let one = prop_oneof![
         4 => select(vec![Count, Sum, Wide, Two, Set, Residue, Avg, Collect]),
-        4 => (select(of_key), order(place)).prop_map(|(aggregate, key)| aggregate(key)),
+        4 => select(vec![Min, Max, MinBy, MaxBy, CountDistinct, Fold]).prop_map(move |of| of(order)),
         1 => (select(of_test), test()).prop_map(|(aggregate, test)| aggregate(test)),
-        1 => select(several).prop_map(Aggregate::Several),
-    ]
-    .boxed()
+    ];
+    if place.groups > 0 || by.is_none() {
+        return one.boxed();
+    }
+    prop_oneof![9 => one, 1 => select(several).prop_map(Aggregate::Several)].boxed()
 }
 
 fn group(place: Place) -> BoxedStrategy<Operator> {
     let narrow = (key(place), narrow_aggregate());
     let narrow = narrow.prop_map(|(key, aggregate)| Operator::Group(key, aggregate));
-    let wide = (select(place.wide()), aggregate(place));
-    let wide = wide.prop_map(|(key, aggregate)| Operator::Group(key, aggregate));
+    let wide = select(place.wide()).prop_flat_map(move |key| {
+        aggregate(place, Some(key)).prop_map(move |aggregate| Operator::Group(key, aggregate))
+    });
     prop_oneof![1 => narrow, 4 => wide].boxed()
 }
 
@@ -262,20 +246,15 @@ fn pick(place: Place) -> impl Strategy<Value = Operator> {
     let end = select(vec![End::First, End::Top]);
     let offset = prop::option::of(0_u64..4);
     let n = prop_oneof![8 => 1_u64..4, 1 => Just(0), 1 => Just(u64::MAX)];
-    (by(place), order(place), end, offset, n).prop_map(move |(by, order, end, offset, n)| {
-        if place.is_deepest() {
-            let (by, end, offset) = (by.or(Some(Key::B)), End::First, None);
-            return Operator::Pick {
-                by,
-                order,
-                end,
-                offset,
-                n,
-            };
-        }
+    (by(place), end, offset, n).prop_map(move |(by, end, offset, n)| {
+        let (by, end, offset) = if place.is_deepest() {
+            (by.or(Some(Key::B)), End::First, None)
+        } else {
+            (by, end, offset)
+        };
         Operator::Pick {
             by,
-            order,
+            order: Key::order(by),
             end,
             offset,
             n,
@@ -286,8 +265,9 @@ fn pick(place: Place) -> impl Strategy<Value = Operator> {
 fn window(place: Place) -> BoxedStrategy<Operator> {
     use Window::{DenseRank, Lag, Lead, Rank, RowNumber, RunningSum, Together};
     if place.is_deepest() {
-        let numbers = (select(place.wide()), order(place));
-        let numbers = numbers.prop_map(|(by, order)| Operator::Window(Some(by), order, RowNumber));
+        let numbers = select(place.wide());
+        let numbers =
+            numbers.prop_map(|by| Operator::Window(Some(by), Key::order(Some(by)), RowNumber));
         return numbers.boxed();
     }
     let window = prop_oneof![
@@ -295,8 +275,8 @@ fn window(place: Place) -> BoxedStrategy<Operator> {
         1 => (0_u32..4).prop_map(Lag),
         1 => (0_u32..4).prop_map(Lead),
     ];
-    (by(place), order(place), window)
-        .prop_map(|(by, order, window)| Operator::Window(by, order, window))
+    (by(place), window)
+        .prop_map(|(by, window)| Operator::Window(by, Key::order(by), window))
         .boxed()
 }
 
@@ -366,7 +346,7 @@ pub(crate) fn operator(place: Place) -> BoxedStrategy<Operator> {
         (3, select(sets).prop_map(Operator::Both).boxed()),
         (6, any_join(place)),
         (5, group(place)),
-        (1, aggregate(place).prop_map(Operator::Whole).boxed()),
+        (1, aggregate(place, None).prop_map(Operator::Whole).boxed()),
         (3, pick(place).boxed()),
         (3, window(place)),
     ];

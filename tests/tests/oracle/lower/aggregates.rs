@@ -1,6 +1,6 @@
 //! The aggregates, of groups and of all rows.
 
-use deltaview::{Grouped, Keyed, Row, Stream, ZSet, agg};
+use deltaview::{Keyed, Row, Stream, ZSet, agg};
 use deltaview_tests::item::{Item, TypedKey, small};
 use deltaview_tests::plan::{Aggregate, Several, Test};
 use deltaview_tests::total::Total;
@@ -12,7 +12,7 @@ use super::list::List;
 /// Calls the method of a grouped stream, or of a stream, that an aggregate is; and gives `$done` what it puts out, with
 /// what its state and its value are as totals.
 macro_rules! aggregate {
-    ($rows:expr, $aggregate:expr, $done:expr, $ordered:expr) => {{
+    ($rows:expr, $aggregate:expr, $done:expr, $key:ty, $several:expr) => {{
         let (rows, done) = ($rows, $done);
         match $aggregate {
             Aggregate::Count => done.put_out(rows.count(), of::<()>, Total::from),
@@ -48,12 +48,13 @@ macro_rules! aggregate {
                 of::<i64>,
                 Total::from,
             ),
-            Aggregate::CountDistinct(key)
-            | Aggregate::Min(key)
-            | Aggregate::Max(key)
-            | Aggregate::MinBy(key)
-            | Aggregate::MaxBy(key)
-            | Aggregate::Fold(key) => S::with_order(key, $ordered),
+            Aggregate::CountDistinct(_)
+            | Aggregate::Min(_)
+            | Aggregate::Max(_)
+            | Aggregate::MinBy(_)
+            | Aggregate::MaxBy(_)
+            | Aggregate::Fold(_) => by_index!(rows, $aggregate, done, $key),
+            other if !$several => panic!("{other:?} is not tried here"),
             Aggregate::Several(Several::Linear) => {
                 let linear = rows.aggregate((
                     agg::count(),
@@ -158,10 +159,10 @@ macro_rules! aggregate {
 
 /// As `aggregate`, for those that are by an index.
 macro_rules! by_index {
-    ($rows:expr, $aggregate:expr, $done:expr, $key:ident) => {{
-        let (rows, done, index) = ($rows, $done, $key::index());
+    ($rows:expr, $aggregate:expr, $done:expr, $key:ty) => {{
+        let (rows, done, index) = ($rows, $done, <$key>::order_index());
         let row: fn(Item) -> Total = Total::Row;
-        let key: fn($key) -> Total = |key| Total::Row(key.project());
+        let key: fn(<$key as Indexed>::Order) -> Total = |key| Total::Row(key.project());
         match $aggregate {
             Aggregate::CountDistinct(_) => {
                 done.put_out(rows.count_distinct(index), of::<i64>, Total::from)
@@ -221,15 +222,9 @@ impl<'g, S: Level> Visit for GroupBy<'_, '_, 'g, '_, S> {
                 other => panic!("{other:?} by {:?}", K::KEY),
             };
         }
-        let ordered = OrderedOf {
-            aggregate,
-            list,
-            node,
-            input,
-            groups: groups.clone(),
-        };
+        keys_of_groups::<K, K::Order, S>(list, input);
         keys_of_groups::<K, B, S>(list, input);
-        aggregate!(groups, aggregate, done, ordered)
+        aggregate!(groups, aggregate, done, K, !S::HAS_GROUPS)
     }
 }
 
@@ -255,31 +250,6 @@ impl<'g, S: Level> Groups<'_, '_, 'g, '_, S> {
     }
 }
 
-/// An aggregate that looks at the rows of each group by an index.
-struct OrderedOf<'a, 'l, 'g, 'p, K, S: Level> {
-    list: &'a List<'l, 'g, 'p, S>,
-    node: usize,
-    input: usize,
-    aggregate: Aggregate,
-    groups: Grouped<'g, Item, K, S>,
-}
-
-impl<'g, K: Indexed + Row, S: Level> Visit for OrderedOf<'_, '_, 'g, '_, K, S> {
-    type Out = Stream<'g, Item, S>;
-
-    fn visit<V: Indexed + Row>(self) -> Stream<'g, Item, S> {
-        let Self {
-            list,
-            node,
-            input,
-            aggregate,
-            groups,
-        } = self;
-        keys_of_groups::<K, V, S>(list, input);
-        by_index!(groups, aggregate, Groups { list, node }, V)
-    }
-}
-
 /// An aggregate of all rows.
 pub(super) fn whole<'g, S: Level>(
     list: &List<'_, 'g, '_, S>,
@@ -292,15 +262,8 @@ pub(super) fn whole<'g, S: Level>(
         assert_eq!(aggregate, Aggregate::Count, "the only one this deep");
         return Whole { list, node }.put_out(rows.count(), of::<()>, Total::from);
     }
-    let ordered = OrderedOfAll {
-        aggregate,
-        list,
-        node,
-        input,
-        rows,
-    };
-    keys_of_groups::<(), B, S>(list, input);
-    aggregate!(rows, aggregate, Whole { list, node }, ordered)
+    keys_of_groups::<(), <() as Indexed>::Order, S>(list, input);
+    aggregate!(rows, aggregate, Whole { list, node }, (), false)
 }
 
 struct Whole<'a, 'l, 'g, 'p, S: Level> {
@@ -323,31 +286,6 @@ impl<'g, S: Level> Whole<'_, '_, 'g, '_, S> {
         value
             .named(vertex)
             .map(move |value| total(value).into_item(&Item::default()))
-    }
-}
-
-/// An aggregate that looks at all rows by an index.
-struct OrderedOfAll<'a, 'l, 'g, 'p, S: Level> {
-    list: &'a List<'l, 'g, 'p, S>,
-    node: usize,
-    input: usize,
-    aggregate: Aggregate,
-    rows: Stream<'g, Item, S>,
-}
-
-impl<'g, S: Level> Visit for OrderedOfAll<'_, '_, 'g, '_, S> {
-    type Out = Stream<'g, Item, S>;
-
-    fn visit<V: Indexed + Row>(self) -> Stream<'g, Item, S> {
-        let Self {
-            list,
-            node,
-            input,
-            aggregate,
-            rows,
-        } = self;
-        keys_of_groups::<(), V, S>(list, input);
-        by_index!(rows, aggregate, Whole { list, node }, V)
     }
 }
 

@@ -9,9 +9,15 @@ use deltaview_tests::item::{Item, Key, TypedKey};
 pub(crate) trait Indexed: TypedKey {
     const KEY: Key;
     /// Whether it is one of [`Key::WIDE`].
-    const IS_WIDE: bool = matches!(Self::KEY, Key::A | Key::B | Key::Unit);
+    const IS_WIDE: bool = matches!(Self::KEY, Key::A | Key::B);
+    /// What rows that are grouped by it are ordered by: [`Key::order`].
+    type Order: Indexed + Row;
     const NAME: &'static str;
     fn index() -> Index<Item, Self>;
+    /// The index of the order of rows that are grouped by it.
+    fn order_index() -> Index<Item, Self::Order> {
+        Self::Order::index()
+    }
     /// The index of the item twisted.
     fn twisted() -> Index<Item, Self> {
         Index::new(format!("twisted_{}", Self::NAME), |item: &Item| {
@@ -21,9 +27,10 @@ pub(crate) trait Indexed: TypedKey {
 }
 
 macro_rules! indexed {
-    ($($key:ty: $of:ident, $name:literal => $index:expr),* $(,)?) => { $(
+    ($($key:ty: $of:ident, $name:literal, $order:ty => $index:expr),* $(,)?) => { $(
         impl Indexed for $key {
             const KEY: Key = Key::$of;
+            type Order = $order;
             const NAME: &'static str = $name;
             fn index() -> Index<Item, Self> {
                 $index
@@ -41,13 +48,13 @@ pub(super) type C3 = i64;
 pub(super) type Nested = Option<(String, Option<i8>)>;
 
 indexed! {
-    A: A, "a" => Item::by_a(),
-    B: B, "b" => Item::by_b(),
-    Ab: Ab, "a_and_b" => Item::by_a_and_b(),
-    C: C, "c" => Item::by_c(),
-    C3: C3, "c3" => Index::new("c3", |item: &Item| i64::of(item)),
-    Nested: Nested, "nested" => Index::new("nested", |item: &Item| TypedKey::of(item)),
-    (): Unit, "unit" => Index::unkeyed(),
+    A: A, "a", Ab => Item::by_a(),
+    B: B, "b", C => Item::by_b(),
+    Ab: Ab, "a_and_b", C => Item::by_a_and_b(),
+    C: C, "c", C => Item::by_c(),
+    C3: C3, "c3", C => Index::new("c3", |item: &Item| i64::of(item)),
+    Nested: Nested, "nested", C => Index::new("nested", |item: &Item| TypedKey::of(item)),
+    (): Unit, "unit", C => Index::unkeyed(),
 }
 
 /// What is done with the type of a key.
@@ -69,21 +76,11 @@ pub(super) fn every_key<V: Visit>(key: Key, visit: V) -> V::Out {
     }
 }
 
-/// With one of [`Key::ORDERS`].
-pub(super) fn order_key<V: Visit>(key: Key, visit: V) -> V::Out {
-    match key {
-        Key::Ab => visit.visit::<Ab>(),
-        Key::C => visit.visit::<C>(),
-        key => panic!("{key:?} is no order"),
-    }
-}
-
 /// With one of [`Key::WIDE`].
 pub(super) fn wide_key<V: Visit>(key: Key, visit: V) -> V::Out {
     match key {
         Key::A => visit.visit::<A>(),
         Key::B => visit.visit::<B>(),
-        Key::Unit => visit.visit::<()>(),
         key => panic!("{key:?} is not wide"),
     }
 }
@@ -92,10 +89,4 @@ pub(super) fn wide_key<V: Visit>(key: Key, visit: V) -> V::Out {
 pub(super) fn inner_key<V: Visit>(key: Key, visit: V) -> V::Out {
     assert_eq!(key, Key::B, "the only key in groups");
     visit.visit::<B>()
-}
-
-/// With one of [`Key::ORDERS_IN_GROUPS`].
-pub(super) fn inner_order_key<V: Visit>(key: Key, visit: V) -> V::Out {
-    assert_eq!(key, Key::C, "the only order in groups");
-    visit.visit::<C>()
 }

@@ -24,7 +24,6 @@ pub(super) trait Level: Scope + Sized {
 
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out;
     fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out;
-    fn with_order<V: Visit>(key: Key, visit: V) -> V::Out;
 
     /// A sub-query on the rows of each group, as rows again.
     fn per_group<'g>(
@@ -87,10 +86,6 @@ impl Level for Root {
 
     fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out {
         keys::wide_key(key, visit)
-    }
-
-    fn with_order<V: Visit>(key: Key, visit: V) -> V::Out {
-        keys::order_key(key, visit)
     }
 
     fn per_group<'g>(
@@ -180,10 +175,6 @@ where
 
     fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out {
         keys::inner_key(key, visit)
-    }
-
-    fn with_order<V: Visit>(key: Key, visit: V) -> V::Out {
-        keys::inner_order_key(key, visit)
     }
 
     fn per_group<'g>(

@@ -134,14 +134,13 @@ fn aggregates() -> Vec<Said> {
             Avg,
         ),
         by(
-            "SELECT a, '', min(c) - 7 FROM t GROUP BY a",
-            Key::A,
+            "SELECT NULL, b, min(c) - 7 FROM t GROUP BY b",
+            Key::B,
             Max(Key::C),
         ),
         by(
-            "SELECT NULL, b, length(CAST(b AS BLOB)) * 3 + \
-             7 * coalesce((SELECT a FROM t x WHERE x.b = t.b ORDER BY a LIMIT 1), -1) FROM t GROUP BY b",
-            Key::B,
+            "SELECT a, '', length(CAST(max(b) AS BLOB)) * 3 + 7 * coalesce(a, -1) FROM t GROUP BY a",
+            Key::A,
             Min(Key::Ab),
         ),
         by(
@@ -152,12 +151,12 @@ fn aggregates() -> Vec<Said> {
         ),
         whole(
             "SELECT NULL, '', coalesce(a, -1) * 7 + length(CAST(b AS BLOB)) * 3 + c FROM t \
-             ORDER BY a DESC, b ASC, a DESC, b DESC, c DESC LIMIT 1",
-            MaxBy(Key::Ab),
+             ORDER BY c, a DESC, b DESC LIMIT 1",
+            MaxBy(Key::C),
         ),
         by(
-            "SELECT NULL, b, count(DISTINCT coalesce(a, -1)) FROM t GROUP BY b",
-            Key::B,
+            "SELECT a, '', count(DISTINCT b) FROM t GROUP BY a",
+            Key::A,
             CountDistinct(Key::Ab),
         ),
         by(
@@ -217,27 +216,27 @@ fn orders() -> Vec<Said> {
     vec![
         pick(
             "SELECT a, b, c FROM \
-             (SELECT *, row_number() OVER (PARTITION BY a ORDER BY c DESC, a, b, c) n FROM t) WHERE n <= 2",
+             (SELECT *, row_number() OVER (PARTITION BY a ORDER BY b DESC, c) n FROM t) WHERE n <= 2",
             Some(Key::A),
-            Key::C,
+            Key::Ab,
             End::First,
             None,
             2,
         ),
         pick(
             "SELECT a, b, c FROM \
-             (SELECT *, row_number() OVER (PARTITION BY b ORDER BY a DESC, c DESC) n FROM t) \
+             (SELECT *, row_number() OVER (PARTITION BY b ORDER BY c, a DESC) n FROM t) \
              WHERE n BETWEEN 2 AND 4",
             Some(Key::B),
-            Key::Ab,
+            Key::C,
             End::Top,
             Some(1),
             3,
         ),
         pick(
-            "SELECT * FROM t ORDER BY a, b DESC, c LIMIT 3",
+            "SELECT * FROM t ORDER BY c DESC, a, b LIMIT 3",
             None,
-            Key::Ab,
+            Key::C,
             End::First,
             None,
             3,
@@ -287,9 +286,9 @@ fn windows() -> Vec<Said> {
         ),
         window(
             "SELECT a, coalesce(lb, b || '-'), iif(lb IS NULL, c, c * 5 + lc) FROM \
-             (SELECT *, lag(b) OVER w lb, lag(c) OVER w lc FROM t WINDOW w AS (PARTITION BY b ORDER BY a, c))",
+             (SELECT *, lag(b) OVER w lb, lag(c) OVER w lc FROM t WINDOW w AS (PARTITION BY b ORDER BY c DESC, a))",
             Some(Key::B),
-            Key::Ab,
+            Key::C,
             Window::Lag(1),
         ),
         window(

@@ -233,7 +233,8 @@ impl Query {
     }
 
     /// The node with other numbers in the place of its inputs'.
-    fn renumbered(mut self, number: &dyn Fn(usize) -> usize) -> Self {
+    #[must_use]
+    pub fn renumbered(mut self, number: &dyn Fn(usize) -> usize) -> Self {
         match &mut self {
             Self::Source(_) | Self::Feed | Self::Outer(_) => {}
             Self::Plus(left, right)

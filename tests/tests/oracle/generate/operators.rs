@@ -162,14 +162,19 @@ fn aggregate(place: Place, by: Option<Key>) -> BoxedStrategy<Aggregate> {
         Several::Rows,
     ];
     let one = prop_oneof![
-        4 => select(vec![Count, Sum, Wide, Two, Set, Residue, Avg, Collect]),
+        4 => select(vec![Count, Sum, Avg, Collect]),
         4 => select(vec![Min, Max, MinBy, MaxBy, CountDistinct, Fold]).prop_map(move |of| of(order)),
         1 => (select(of_test), test()).prop_map(|(aggregate, test)| aggregate(test)),
     ];
     if place.groups > 0 || by.is_none() {
         return one.boxed();
     }
-    prop_oneof![9 => one, 1 => select(several).prop_map(Aggregate::Several)].boxed()
+    prop_oneof![
+        6 => one,
+        2 => select(vec![Wide, Two, Set, Residue]),
+        1 => select(several).prop_map(Aggregate::Several),
+    ]
+    .boxed()
 }
 
 fn group(place: Place) -> BoxedStrategy<Operator> {

@@ -12,26 +12,11 @@ use super::list::List;
 /// Calls the method of a grouped stream, or of a stream, that an aggregate is; and gives `$done` what it puts out, with
 /// what its state and its value are as totals.
 macro_rules! aggregate {
-    ($rows:expr, $aggregate:expr, $done:expr, $key:ty, $several:expr) => {{
+    ($rows:expr, $aggregate:expr, $done:expr, $key:ty, $all:expr) => {{
         let (rows, done) = ($rows, $done);
         match $aggregate {
             Aggregate::Count => done.put_out(rows.count(), of::<()>, Total::from),
             Aggregate::Sum => done.put_out(rows.sum(|item| small(item.c)), of::<i64>, Total::from),
-            Aggregate::Wide => {
-                done.put_out(rows.sum(|item| i128::from(item.c)), of::<i128>, Total::from)
-            }
-            Aggregate::Two => {
-                let two = |item: &Item| (small(item.c), item.b.len() as i64);
-                done.put_out(rows.sum(two), of::<(i64, i64)>, Total::from)
-            }
-            Aggregate::Set => {
-                let set = |item: &Item| ZSet::from_iter([item.b.clone()]);
-                done.put_out(rows.sum(set), of::<ZSet<String>>, Total::from)
-            }
-            Aggregate::Residue => {
-                let reduced = rows.reduce(0_i64, residues, residue);
-                done.put_out(reduced, of::<i64>, Total::from)
-            }
             Aggregate::Avg => done.put_out(rows.avg(|item| small(item.c)), of::<i64>, Total::from),
             Aggregate::Collect => done.put_out(
                 rows.collect(|item| item.b.clone()),
@@ -54,7 +39,22 @@ macro_rules! aggregate {
             | Aggregate::MinBy(_)
             | Aggregate::MaxBy(_)
             | Aggregate::Fold(_) => by_index!(rows, $aggregate, done, $key),
-            other if !$several => panic!("{other:?} is not tried here"),
+            other if !$all => panic!("{other:?} is not tried here"),
+            Aggregate::Wide => {
+                done.put_out(rows.sum(|item| i128::from(item.c)), of::<i128>, Total::from)
+            }
+            Aggregate::Two => {
+                let two = |item: &Item| (small(item.c), item.b.len() as i64);
+                done.put_out(rows.sum(two), of::<(i64, i64)>, Total::from)
+            }
+            Aggregate::Set => {
+                let set = |item: &Item| ZSet::from_iter([item.b.clone()]);
+                done.put_out(rows.sum(set), of::<ZSet<String>>, Total::from)
+            }
+            Aggregate::Residue => {
+                let reduced = rows.reduce(0_i64, residues, residue);
+                done.put_out(reduced, of::<i64>, Total::from)
+            }
             Aggregate::Several(Several::Linear) => {
                 let linear = rows.aggregate((
                     agg::count(),
@@ -295,7 +295,12 @@ fn keys_of_groups<K: Indexed + Row, V: Indexed + Row, S: Level>(
     input: usize,
 ) {
     let (of, by) = (V::index(), K::index());
-    let vertex = format!("{}_{}_keys_by_{}", list.name(input), of.name(), by.name());
+    let vertex = format!(
+        "{}_{}_keys_by_{}",
+        list.name_of(input),
+        of.name(),
+        by.name()
+    );
     let check = list.keys_of_groups::<K, V>(vertex, input);
     list.looks().table(check);
 }

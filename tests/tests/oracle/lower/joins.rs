@@ -32,7 +32,7 @@ impl<'g, S: Level> Visit for JoinBy<'_, '_, 'g, '_, S> {
             |left: Option<&Item>| left.map_or_else(Item::default, |left| K::of(left).project());
         let pairs = format!("p{}", list.name(node));
         let counts = |of: usize, index: &Index<Item, K>, twisted: bool| {
-            let vertex = format!("{}_keys_by_{}", list.name(of), index.name());
+            let vertex = format!("{}_keys_by_{}", list.name_of(of), index.name());
             list.looks()
                 .table(list.key_counts::<K>(vertex, of, twisted));
         };

@@ -18,6 +18,8 @@ pub(super) struct List<'l, 'g, 'p, S: Level> {
     /// What the names of the nodes begin with.
     prefix: String,
     streams: Vec<Stream<'g, Item, S>>,
+    /// What the streams are called: one from around a body has its name from there.
+    names: Vec<String>,
     /// Whether a stream has a value at each step of a recursion.
     stepped: Vec<bool>,
     /// Those of the list around, for what leaves its group.
@@ -33,6 +35,7 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
             looks,
             prefix: "n".to_string(),
             streams: Vec::new(),
+            names: Vec::new(),
             stepped: Vec::new(),
             around: Around::default(),
         }
@@ -51,6 +54,11 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
         format!("{}{node}", self.prefix)
     }
 
+    /// What the stream of a node before is called.
+    pub(super) fn name_of(&self, node: usize) -> &str {
+        &self.names[node]
+    }
+
     pub(super) fn streams(&self) -> &[Stream<'g, Item, S>] {
         &self.streams
     }
@@ -58,6 +66,7 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
     pub(super) fn push(&mut self, stream: Stream<'g, Item, S>, is_stepped: bool) {
         let node = self.streams.len();
         let name = self.name(node);
+        self.names.push(name.clone());
         self.looks.table(if is_stepped {
             TableCheck::decodes::<Keyed<u32, S::Row<Item>>>(name, "by_")
         } else {
@@ -135,6 +144,7 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
             looks: self.looks,
             prefix: self.body(node),
             streams: Vec::new(),
+            names: Vec::new(),
             stepped: Vec::new(),
             around: (self.streams.clone(), self.stepped.clone()),
         };
@@ -160,19 +170,23 @@ impl<'l, 'g, 'p, S: Level> List<'l, 'g, 'p, S> {
             looks: self.looks,
             prefix: self.body(node),
             streams: Vec::new(),
+            names: Vec::new(),
             stepped: Vec::new(),
             around: self.around.clone(),
         };
         for (node, query) in body.nodes.iter().enumerate() {
             match query {
                 Query::Feed => list.push(found.named(list.name(node)), true),
-                Query::Outer(outer) => list.push(self.streams[*outer], self.stepped[*outer]),
+                Query::Outer(outer) => {
+                    list.push(self.streams[*outer], self.stepped[*outer]);
+                    list.names[node] = self.names[*outer].clone();
+                }
                 query => list.add(node, query),
             }
         }
         // What is found at the next step is the sum of both.
         let last = list.name(body.nodes.len() - 1);
-        let sum = format!("{}_plus_{last}", self.name(seed));
+        let sum = format!("{}_plus_{last}", self.name_of(seed));
         let check = TableCheck::decodes::<Keyed<u32, S::Row<Item>>>(sum.clone(), "by_");
         self.looks.table(if body.is_fed() {
             check

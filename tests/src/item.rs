@@ -1,9 +1,8 @@
 //! The row that flows through all generated queries, its keys, and the pure functions that queries are made of.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
 
-use deltaview::{IndexKey, Indexable, ZSet};
+use deltaview::{IndexKey, Indexable};
 use serde::{Deserialize, Serialize};
 
 /// A row: small enough that keys collide all the time, wide enough to have every kind of key.
@@ -82,6 +81,24 @@ impl Key {
         Self::Unit,
     ];
 
+    /// Those that all operators are tried with. The others have only some: each operator by each key is a type of its
+    /// own, which takes long to compile.
+    pub const WIDE: [Self; 2] = [Self::A, Self::B];
+    /// The keys of indexes within groups.
+    pub const IN_GROUPS: [Self; 1] = [Self::B];
+    /// The keys that rows are grouped by for a sub-query.
+    pub const OF_GROUPS: [Self; 1] = [Self::A];
+    /// The keys that rows of a group are grouped by for a sub-query.
+    pub const OF_INNER_GROUPS: [Self; 1] = [Self::C3];
+
+    /// What rows that are grouped by a key are ordered by; all rows, if there is no key.
+    pub fn order(by: Option<Self>) -> Self {
+        match by {
+            Some(Self::A) => Self::Ab,
+            _ => Self::C,
+        }
+    }
+
     /// The key of a row, as a row that has nothing else. Two rows have equal keys if these are equal.
     pub fn project(self, item: &Item) -> Item {
         match self {
@@ -93,6 +110,25 @@ impl Key {
             Self::Nested if item.b.is_empty() => Item::default(),
             Self::Nested => Item::new(item.a, item.b.clone(), 0),
             Self::Unit => Item::default(),
+        }
+    }
+
+    /// The order of the keys of two rows.
+    pub fn compare(self, one: &Item, other: &Item) -> Ordering {
+        let by_a = one.a.cmp(&other.a);
+        let by_b = one.b.cmp(&other.b);
+        match self {
+            Self::A => by_a,
+            Self::B => by_b,
+            Self::Ab => by_a.then(by_b.reverse()),
+            Self::C => other.c.cmp(&one.c),
+            Self::C3 => one.c.rem_euclid(3).cmp(&other.c.rem_euclid(3)),
+            // No text is no key, which is before all others.
+            Self::Nested if one.b.is_empty() || other.b.is_empty() => {
+                other.b.is_empty().cmp(&one.b.is_empty())
+            }
+            Self::Nested => by_b.then(by_a),
+            Self::Unit => Ordering::Equal,
         }
     }
 }
@@ -164,69 +200,5 @@ impl TypedKey for () {
     fn of(_: &Item) -> Self {}
     fn project(&self) -> Item {
         Item::default()
-    }
-}
-
-/// The value of a group, whatever its type was.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Total {
-    /// A count, a sum, a residue.
-    Int(i64),
-    /// A sum in 128 bits.
-    Wide(i128),
-    /// Two sums at once.
-    Two(i64, i64),
-    /// A Z-set.
-    Set(BTreeMap<String, i64>),
-}
-
-impl Total {
-    /// A small number that depends on all of the value.
-    pub fn digest(&self) -> i64 {
-        let digest = match self {
-            Self::Int(value) => i128::from(*value),
-            Self::Wide(value) => *value,
-            Self::Two(one, other) => i128::from(*one) * 3 + i128::from(*other),
-            Self::Set(rows) => rows
-                .iter()
-                .map(|(text, weight)| (text.len() as i128 * 7 + 1) * i128::from(*weight))
-                .sum(),
-        };
-        i64::try_from(digest % 1000).expect("below a thousand")
-    }
-
-    /// The row that a group becomes, to flow on.
-    pub fn into_item(self, key: &Item) -> Item {
-        Item::new(key.a, key.b.clone(), small(key.c) * 31 + self.digest())
-    }
-}
-
-impl From<()> for Total {
-    fn from((): ()) -> Self {
-        Self::Int(0)
-    }
-}
-
-impl From<i64> for Total {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
-}
-
-impl From<i128> for Total {
-    fn from(value: i128) -> Self {
-        Self::Wide(value)
-    }
-}
-
-impl From<(i64, i64)> for Total {
-    fn from(value: (i64, i64)) -> Self {
-        Self::Two(value.0, value.1)
-    }
-}
-
-impl From<ZSet<String>> for Total {
-    fn from(value: ZSet<String>) -> Self {
-        Self::Set(value.into_iter().collect())
     }
 }

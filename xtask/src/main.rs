@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod ci;
+mod fuzz;
 mod postgres;
 mod process;
 mod schema;
@@ -28,6 +29,8 @@ mod tidy;
 enum Xtask {
     /// Everything a change must pass, in order, stopping at the first step that fails.
     Ci,
+    /// Run the oracle's random graphs for some minutes, each time others.
+    Fuzz(fuzz::Options),
     /// Print the tables of the examples' graphs, or check or refresh their dumps in `schema/`.
     Schema(schema::Options),
     /// Run every test: the doctests, then all others, so that the runner's summary comes last.
@@ -46,6 +49,7 @@ enum Xtask {
 fn main() -> ExitCode {
     let outcome = match Xtask::parse() {
         Xtask::Ci => ci::run(),
+        Xtask::Fuzz(options) => fuzz::run(options),
         Xtask::Schema(options) => schema::run(&options),
         Xtask::Test {
             skip_postgres,

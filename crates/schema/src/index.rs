@@ -274,20 +274,25 @@ impl<T: 'static, K: IndexKey> Index<T, K> {
             (_, 0) => self.name.clone(),
             _ => format!("{}_and_{}", self.name, other.name),
         };
-        let parts = Fields::Parts(vec![self.fields.clone(), other.fields.clone()]);
-        let names: Vec<String> = <(K, K2)>::columns()
-            .iter()
-            .map(|column| parts.name(&column.path).to_lowercase())
-            .collect();
-        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
-        let fields = if distinct.len() == names.len() {
-            parts
-        } else {
-            Fields::Parts(vec![
-                self.fields.prefixed(&self.name),
-                other.fields.prefixed(&other.name),
-            ])
+        let (one, two) = (&self.fields, &other.fields);
+        let again = format!("{}_again", other.name);
+        // As the columns are called; else with the names of the indexes; else it is the same index twice.
+        let ways = [
+            [one.clone(), two.clone()],
+            [one.prefixed(&self.name), two.prefixed(&other.name)],
+            [one.prefixed(&self.name), two.prefixed(&again)],
+        ];
+        let mut ways = ways.map(|way| Fields::Parts(way.to_vec())).into_iter();
+        let columns = <(K, K2)>::columns();
+        let are_distinct = |fields: &Fields| {
+            let names = columns.iter().map(|column| fields.name(&column.path));
+            let names: std::collections::BTreeSet<String> =
+                names.map(|name| name.to_lowercase()).collect();
+            names.len() == columns.len()
         };
+        let last = ways.next_back();
+        let fields = ways.find(are_distinct).or(last);
+        let fields = fields.expect("there are three ways");
         let path = [&self.identity.path, &other.identity.path].map(|path| path.iter().copied());
         let [one, two] = path;
         let identity = IndexIdentity {
@@ -311,11 +316,24 @@ impl<T: 'static, K: IndexKey> Index<T, K> {
     pub fn within<G: IndexKey>(self) -> Index<Keyed<G, T>, (G, K)> {
         let group = Index::declared("group", ["group"], |row: &Keyed<G, T>| row.key.clone());
         let inner = self.inside::<G>();
-        let name = inner.name.clone();
-        let mut both = group.combine::<K, (G, K), Within>(inner, |group, key| (group, key));
-        both.name.clone_from(&name);
-        both.identity.name = name;
-        both
+        // Without columns of its own it is told apart from the index of the rows outside of groups that has none.
+        let name = if K::columns().is_empty() {
+            "group".to_string()
+        } else {
+            inner.name.clone()
+        };
+        group
+            .combine::<K, (G, K), Within>(inner, |group, key| (group, key))
+            .called(name)
+    }
+
+    /// The same index by another name. For operators.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn called(mut self, name: String) -> Self {
+        self.identity.name.clone_from(&name);
+        self.name = name;
+        self
     }
 
     /// The same index of the rows of a group, by the same key. For operators that work inside of groups.

@@ -7,7 +7,7 @@ use deltaview_tests::plan::{Plan, Query, Sink, Source};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::generate::{join, linear, operator, query, resolve, turns};
+use crate::generate::{Place, inner_join, linear, operator, query, resolve, turns};
 use crate::graphs::config;
 use crate::history::{Making, Turn};
 use crate::lower::lower;
@@ -47,7 +47,7 @@ fn deltas(
             .iter()
             .for_each(|(source, edit)| making.edit(*source, edit));
         let committed = store.commit(&making.change).map_err(failed)?;
-        inputs.step(making.contents);
+        inputs.step(making.contents).map_err(failed)?;
         let deltas = lowered.probes.iter();
         all.push(
             deltas
@@ -73,7 +73,7 @@ proptest! {
 
     #[test]
     fn an_operator_alone_is_its_definition(
-        operator in operator(),
+        operator in operator(Place::ROOT),
         (left, right) in (0_u8..2, 0_u8..2),
         turns in turns(8),
     ) {
@@ -89,25 +89,25 @@ proptest! {
     fn linear_operators_commute_with_plus(operator in linear(), turns in turns(8)) {
         let nodes = [
             Query::Plus(0, 1),
-            query(operator, 2, 2),
-            query(operator, 0, 0),
-            query(operator, 1, 1),
+            query(operator.clone(), 2, 2),
+            query(operator.clone(), 0, 0),
+            query(operator.clone(), 1, 1),
             Query::Plus(4, 5),
         ];
         all_same(deltas(2, &nodes, &[3, 6], &turns)?)?;
     }
 
     #[test]
-    fn a_join_is_linear_in_each_side(join in join(), turns in turns(8)) {
+    fn a_join_is_linear_in_each_side(join in inner_join(), turns in turns(8)) {
         let nodes = [
             Query::Plus(0, 1),
-            query(join, 3, 2),
-            query(join, 0, 2),
-            query(join, 1, 2),
+            query(join.clone(), 3, 2),
+            query(join.clone(), 0, 2),
+            query(join.clone(), 1, 2),
             Query::Plus(5, 6),
-            query(join, 2, 3),
-            query(join, 2, 0),
-            query(join, 2, 1),
+            query(join.clone(), 2, 3),
+            query(join.clone(), 2, 0),
+            query(join.clone(), 2, 1),
             Query::Plus(9, 10),
         ];
         let by_side: Vec<_> = deltas(3, &nodes, &[4, 7, 8, 11], &turns)?;
@@ -142,10 +142,10 @@ proptest! {
     #[test]
     fn delay_commutes_with_linear_operators(operator in linear(), turns in turns(8)) {
         let nodes = [
-            query(operator, 0, 0),
+            query(operator.clone(), 0, 0),
             Query::Delay(1),
             Query::Delay(0),
-            query(operator, 3, 3),
+            query(operator.clone(), 3, 3),
         ];
         all_same(deltas(1, &nodes, &[2, 4], &turns)?)?;
     }

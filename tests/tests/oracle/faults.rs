@@ -12,7 +12,7 @@ use crate::generate::{plan, turns};
 use crate::graphs::config;
 use crate::history::Making;
 use crate::lower::{Lowered, lower};
-use crate::probe::Returned;
+use crate::probe::{Returned, failed};
 
 const REGRESSIONS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -78,7 +78,7 @@ proptest! {
                         let swept = probe.delta(Returned::Changes(&swept));
                         prop_assert_eq!(swept, probe.delta(Returned::Changes(&right)));
                     }
-                    inputs.step(making.contents);
+                    inputs.step(making.contents).map_err(failed)?;
                 }
                 (Err(DriveError::Tick(swept)), Err(DriveError::Tick(right))) => {
                     // Of several things that are wrong, a vertex whose rows are at hand tells its own first.

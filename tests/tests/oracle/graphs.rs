@@ -2,6 +2,7 @@
 //! by key and by range, and each stored table, are what the naive evaluator says.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed, TestCaseError, TestRunner};
@@ -11,6 +12,9 @@ use crate::rig::Rig;
 
 /// The number of random graphs, where nothing else is asked for.
 const CASES: u32 = 300;
+
+/// The number of random graphs of a seed, where minutes are asked for.
+const BATCH: u32 = 200;
 
 /// How a property is tested: so many cases, the same ones each time unless the environment asks for others.
 pub(crate) fn config(share: u32, regressions: &'static str) -> ProptestConfig {
@@ -33,31 +37,86 @@ pub(crate) fn config(share: u32, regressions: &'static str) -> ProptestConfig {
     }
 }
 
+/// How long to go on, and the first seed, where minutes are asked for.
+struct Endless {
+    until: Instant,
+    seed: u64,
+}
+
+impl Endless {
+    fn asked() -> Option<Self> {
+        let number = |name: &str| -> Option<u64> {
+            let asked = std::env::var(name).ok()?;
+            let parsed = asked.parse();
+            Some(parsed.unwrap_or_else(|_| panic!("{name} is a number")))
+        };
+        let minutes = number("DELTAVIEW_ORACLE_MINUTES")?;
+        Some(Self {
+            until: Instant::now() + Duration::from_secs(60 * minutes),
+            seed: number("DELTAVIEW_ORACLE_SEED").unwrap_or(0),
+        })
+    }
+}
+
+/// What was tried so far.
+#[derive(Default)]
+struct Tried {
+    graphs: AtomicUsize,
+    changes: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Tried {
+    fn run(&self, mut runner: TestRunner) {
+        let outcome = runner.run(&(plan(), turns(10)), |(plan, turns)| {
+            self.graphs.fetch_add(1, Ordering::Relaxed);
+            let mut rig = Rig::new(&plan);
+            for turn in &turns {
+                self.changes.fetch_add(1, Ordering::Relaxed);
+                if !rig.turn(turn)? {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Ok::<(), TestCaseError>(())
+        });
+        if let Err(error) = outcome {
+            self.print();
+            panic!("{error}\n{runner}");
+        }
+    }
+
+    fn print(&self) {
+        let Self {
+            graphs,
+            changes,
+            refused,
+        } = self;
+        println!("{graphs:?} graphs, {changes:?} changes, of which {refused:?} were refused");
+    }
+}
+
 #[test]
 fn every_store_holds_what_is_computed_from_scratch() {
     let regressions = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/oracle/regressions/graphs.txt"
     );
-    let (graphs, changes, refused) = (
-        AtomicUsize::new(0),
-        AtomicUsize::new(0),
-        AtomicUsize::new(0),
-    );
-    let mut runner = TestRunner::new(config(1, regressions));
-    let outcome = runner.run(&(plan(), turns(10)), |(plan, turns)| {
-        graphs.fetch_add(1, Ordering::Relaxed);
-        let mut rig = Rig::new(&plan);
-        for turn in &turns {
-            changes.fetch_add(1, Ordering::Relaxed);
-            if !rig.turn(turn)? {
-                refused.fetch_add(1, Ordering::Relaxed);
+    let tried = Tried::default();
+    let once = config(1, regressions);
+    match Endless::asked() {
+        None => tried.run(TestRunner::new(once)),
+        Some(Endless { until, mut seed }) => {
+            while Instant::now() < until {
+                println!("seed {seed}");
+                tried.run(TestRunner::new(ProptestConfig {
+                    cases: BATCH,
+                    rng_seed: RngSeed::Fixed(seed),
+                    ..once.clone()
+                }));
+                tried.print();
+                seed = seed.wrapping_add(1);
             }
         }
-        Ok::<(), TestCaseError>(())
-    });
-    println!("{graphs:?} graphs, {changes:?} changes, of which {refused:?} were refused");
-    if let Err(error) = outcome {
-        panic!("{error}\n{runner}");
     }
+    tried.print();
 }

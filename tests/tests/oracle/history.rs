@@ -59,6 +59,7 @@ pub(crate) enum Failure {
     DifferentRow,
     UpdatedKey,
     Panicked,
+    TooManySteps,
 }
 
 impl Failure {
@@ -69,6 +70,7 @@ impl Failure {
             Self::DifferentRow => matches!(kind, TickErrorKind::DifferentRow { .. }),
             Self::UpdatedKey => matches!(kind, TickErrorKind::UpdatedKey { .. }),
             Self::Panicked => matches!(kind, TickErrorKind::Panicked { .. }),
+            Self::TooManySteps => matches!(kind, TickErrorKind::TooManySteps { .. }),
         }
     }
 }

@@ -4,12 +4,16 @@
 //! | --- | --- |
 //! | [`graphs`] | random graphs under random histories, on every store, and the naive evaluator |
 //! | [`algebra`] | each operator alone, and the laws that its definition implies |
+//! | [`bank`] | totals on the way, and zero |
 //! | [`sql`] | queries that SQL can say, and SQLite's own answers |
 //! | [`overflow`] | sums and weights at the edge of their types |
 //! | [`work`] | the keys and rows that a change touches, and how large the state is |
+//! | [`bounded`] | each operator's work over few rows, and over many |
 //! | [`faults`] | a driver that fails at every call in turn, and one that never fails |
 //!
-//! `DELTAVIEW_ORACLE_CASES` sets the number of random graphs, which are then others at each run.
+//! `DELTAVIEW_ORACLE_CASES` sets the number of random graphs, which are then others at each run. With
+//! `DELTAVIEW_ORACLE_MINUTES` the random graphs go on for so long, from the seed `DELTAVIEW_ORACLE_SEED`:
+//! `cargo xtask fuzz` sets both.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,6 +21,8 @@
 )]
 
 mod algebra;
+mod bank;
+mod bounded;
 mod driver;
 mod faults;
 mod generate;

@@ -10,9 +10,9 @@ use deltaview::{
     ViewHandle, ZSet,
 };
 use deltaview_graph::Changes;
-use deltaview_tests::item::{Item, Total};
+use deltaview_tests::item::{Item, Key};
 use deltaview_tests::naive::{Bag, Naive, bag};
-use deltaview_tests::plan::{Aggregate, Plan, Query};
+use deltaview_tests::total::Total;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -55,11 +55,21 @@ pub(crate) enum Expects {
     Groups(usize),
     /// The stored groups of an aggregate, also where the total weight is zero.
     GroupStates(usize),
+    /// How many rows there are of each key.
+    KeyCounts {
+        node: usize,
+        key: Key,
+        twisted: bool,
+    },
+    /// How many rows there are of each key in each group.
+    KeysOfGroups { node: usize, by: Key, key: Key },
+    /// Rows of its type, whatever they are.
+    Anything,
 }
 
 impl Expects {
     /// What is there at a time.
-    pub(crate) fn at(self, plan: &Plan, naive: &Naive, time: usize) -> Bag<Shown> {
+    pub(crate) fn at(self, naive: &Naive, time: usize) -> Bag<Shown> {
         let items = |bag: &Bag| -> Bag<Shown> {
             bag.iter()
                 .map(|(item, weight)| (Shown::item(item.clone()), *weight))
@@ -78,36 +88,37 @@ impl Expects {
                     .collect()
             }
             Self::GroupStates(node) => {
-                let counts = matches!(
-                    plan.nodes[node],
-                    Query::Group {
-                        aggregate: Aggregate::Count,
-                        ..
-                    }
-                );
-                let states = naive
-                    .groups(node, time)
-                    .into_iter()
-                    .map(|(key, (weight, total))| Shown {
-                        item: key,
-                        total: Some(if counts { Total::Int(0) } else { total }),
-                        weight: Some(weight),
-                    });
+                let states = naive.states(node, time).into_iter();
+                let states = states.map(|(key, (weight, total))| Shown {
+                    item: key,
+                    total: Some(total),
+                    weight: Some(weight),
+                });
                 let left = states.filter(|state| {
-                    state.weight != Some(0) || !state.total.as_ref().is_some_and(is_zero)
+                    state.weight != Some(0) || !state.total.as_ref().is_some_and(Total::is_zero)
                 });
                 left.map(|state| (state, 1)).collect()
             }
+            Self::KeyCounts { node, key, twisted } => {
+                let counts = naive.key_counts(node, key, twisted, time).into_iter();
+                let states = counts.map(|(key, weight)| Shown {
+                    item: key,
+                    total: Some(Total::Int(0)),
+                    weight: Some(weight),
+                });
+                states.map(|state| (state, 1)).collect()
+            }
+            Self::KeysOfGroups { node, by, key } => {
+                let counts = naive.pair_counts(node, by, key, time).into_iter();
+                let states = counts.map(|((by, key), weight)| Shown {
+                    item: by,
+                    total: Some(Total::Row(key)),
+                    weight: Some(weight),
+                });
+                states.map(|state| (state, 1)).collect()
+            }
+            Self::Anything => Bag::new(),
         }
-    }
-}
-
-fn is_zero(total: &Total) -> bool {
-    match total {
-        Total::Int(value) => *value == 0,
-        Total::Wide(value) => *value == 0,
-        Total::Two(one, other) => (*one, *other) == (0, 0),
-        Total::Set(rows) => rows.is_empty(),
     }
 }
 
@@ -344,7 +355,7 @@ pub(crate) fn failed(error: impl Debug) -> TestCaseError {
 }
 
 /// What a stored row shows, and the row encoded again.
-type Decode = fn(&[u8]) -> Result<(Shown, Vec<u8>), CodecError>;
+type Decode = Box<dyn Fn(&[u8]) -> Result<(Shown, Vec<u8>), CodecError>>;
 
 /// A stored table, told by its vertex and the beginning of its role.
 pub(crate) struct TableCheck {
@@ -355,60 +366,76 @@ pub(crate) struct TableCheck {
 }
 
 impl TableCheck {
-    pub(crate) fn items(vertex: String, role: &'static str, expects: Expects) -> Self {
-        let decode = |data: &[u8]| {
-            let item: Item = codec::decode(data)?;
-            let again = codec::encode(&item)?;
-            Ok((Shown::item(item), again))
+    fn new<T: Row>(
+        vertex: String,
+        role: &'static str,
+        expects: Expects,
+        show: impl Fn(T) -> Shown + 'static,
+    ) -> Self {
+        let decode = move |data: &[u8]| {
+            let row: T = codec::decode(data)?;
+            let again = codec::encode(&row)?;
+            Ok((show(row), again))
         };
         Self {
             vertex,
             role,
-            decode,
+            decode: Box::new(decode),
             expects,
         }
     }
 
-    pub(crate) fn group_states<K: Indexed + Row, A: Row + Into<Total>>(
-        vertex: String,
-        node: usize,
-    ) -> Self {
-        let decode = |data: &[u8]| {
-            let state: Keyed<K, (i64, A)> = codec::decode(data)?;
-            let again = codec::encode(&state)?;
-            let (weight, total) = state.value;
-            let item = state.key.project();
-            Ok((
-                Shown {
-                    item,
-                    total: Some(total.into()),
-                    weight: Some(weight),
-                },
-                again,
-            ))
-        };
-        Self {
-            vertex,
-            role: "groups",
-            decode,
-            expects: Expects::GroupStates(node),
-        }
+    pub(crate) fn items(vertex: String, role: &'static str, expects: Expects) -> Self {
+        Self::new(vertex, role, expects, Shown::item)
     }
 
-    pub(crate) fn groups<K: Indexed + Row, V: Row + Into<Total>>(
+    /// Rows of a type: only that they are such rows is checked.
+    pub(crate) fn decodes<T: Row>(vertex: String, role: &'static str) -> Self {
+        let show = |_: T| Shown::item(Item::default());
+        Self::new(vertex, role, Expects::Anything, show)
+    }
+
+    pub(crate) fn group_states<K: Indexed + Row, State: Row>(
+        vertex: String,
+        expects: Expects,
+        total: fn(State) -> Total,
+    ) -> Self {
+        let show = move |group: Keyed<K, (i64, State)>| {
+            let (weight, state) = group.value;
+            Shown {
+                item: group.key.project(),
+                total: Some(total(state)),
+                weight: Some(weight),
+            }
+        };
+        Self::new(vertex, "groups", expects, show)
+    }
+
+    /// The counts of the keys of groups.
+    pub(crate) fn keys_of_groups<K: Indexed + Row, V: Indexed + Row>(
         vertex: String,
         node: usize,
     ) -> Self {
-        let decode = |data: &[u8]| {
-            let group: Keyed<K, V> = codec::decode(data)?;
-            let again = codec::encode(&group)?;
-            Ok((Shown::group(group.key.project(), group.value.into()), again))
+        let show = |count: Keyed<(K, V), (i64, ())>| Shown {
+            item: count.key.0.project(),
+            total: Some(Total::Row(count.key.1.project())),
+            weight: Some(count.value.0),
         };
-        Self {
+        let (by, key) = (K::KEY, V::KEY);
+        Self::new(
             vertex,
-            role: "view",
-            decode,
-            expects: Expects::Groups(node),
-        }
+            "groups",
+            Expects::KeysOfGroups { node, by, key },
+            show,
+        )
+    }
+
+    pub(crate) fn groups<K: Indexed + Row, V: Row>(
+        vertex: String,
+        node: usize,
+        total: fn(V) -> Total,
+    ) -> Self {
+        let show = move |group: Keyed<K, V>| Shown::group(group.key.project(), total(group.value));
+        Self::new(vertex, "view", Expects::Groups(node), show)
     }
 }

@@ -16,7 +16,7 @@ use proptest::test_runner::TestCaseError;
 use crate::driver::{ByteStore, DriveError, Fuse};
 use crate::history::{Failure, Making, Turn};
 use crate::lower::{Lowered, lower};
-use crate::probe::{Returned, Shown, failed};
+use crate::probe::{Expects, Returned, Shown, failed};
 
 /// The stores, and what they must hold.
 pub(crate) struct Rig {
@@ -96,10 +96,16 @@ impl Rig {
             failures,
             ..
         } = making;
-        let failures: Vec<Failure> = failures.into_iter().flatten().collect();
+        let mut failures: Vec<Failure> = failures.into_iter().flatten().collect();
         let attempt = self.attempt(&change);
+        // A recursion may fail before a source does, if its rows are at hand.
+        let stepped = self.naive.step(contents);
+        if stepped.is_err() {
+            failures.push(Failure::TooManySteps);
+        } else if !failures.is_empty() {
+            self.naive.step_back();
+        }
         if failures.is_empty() {
-            self.naive.step(contents);
             self.check_returned(attempt)?;
         } else {
             check_failed(attempt, &failures)?;
@@ -137,7 +143,7 @@ impl Rig {
         }
         for probe in &self.lowered.probes {
             let expects = probe.expects();
-            let at = |time| expects.at(&self.plan, &self.naive, time);
+            let at = |time| expects.at(&self.naive, time);
             let expected = difference(&at(now), &at(now - 1));
             let check = |returned: Returned<'_>, store: &str| {
                 prop_assert_eq!(
@@ -163,7 +169,7 @@ impl Rig {
     fn check_state(&self, seeds: &[Item]) -> Result<(), TestCaseError> {
         let now = self.naive.now();
         for probe in &self.lowered.probes {
-            let expected = probe.expects().at(&self.plan, &self.naive, now);
+            let expected = probe.expects().at(&self.naive, now);
             probe.read_memory(&self.memory, &expected, seeds)?;
             if let Some(disk) = &self.sqlite {
                 probe.read_sqlite(&disk.store, &expected, seeds)?;
@@ -205,6 +211,9 @@ impl Rig {
                     prop_assert_eq!(right.as_bytes(), &identity, "{} {}", store, &name);
                     prop_assert_eq!(data.is_none(), right.holds_row());
                 }
+                if matches!(check.expects, Expects::Anything) {
+                    continue;
+                }
                 prop_assert!(
                     !found.contains_key(&shown),
                     "{} {}: twice {:?}",
@@ -214,7 +223,7 @@ impl Rig {
                 );
                 add(&mut found, shown, weight);
             }
-            let expected = check.expects.at(&self.plan, &self.naive, self.naive.now());
+            let expected = check.expects.at(&self.naive, self.naive.now());
             prop_assert_eq!(&found, &expected, "{} {}", store, schema.name(None));
         }
         Ok(())
@@ -247,9 +256,7 @@ impl Rig {
             .open_read_only(&disk.path, &self.lowered.graph)
             .map_err(failed)?;
         for probe in &self.lowered.probes {
-            let expected = probe
-                .expects()
-                .at(&self.plan, &self.naive, self.naive.now());
+            let expected = probe.expects().at(&self.naive, self.naive.now());
             probe.read_sqlite(&reader, &expected, seeds)?;
         }
         let refused = reader.commit(&self.lowered.graph.change());
@@ -291,7 +298,9 @@ fn check_failed(attempt: Attempt, failures: &[Failure]) -> Result<(), TestCaseEr
                 .and_then(Error::tick)
                 .map(|tick| tick.kind()),
         )?;
-        prop_assert_eq!(of_store(&sqlite), of_store(&memory));
+        if failures.len() == 1 {
+            prop_assert_eq!(of_store(&sqlite), of_store(&memory));
+        }
     }
     Ok(())
 }

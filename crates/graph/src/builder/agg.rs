@@ -344,12 +344,12 @@ impl<T: Row, V: IndexKey + Row> Aggregator<T> for CountDistinct<T, V> {
         group: &Index<T, K>,
         inputs: &mut Inputs<'_>,
     ) -> Parts<S::Group<K>, S::Row<T>, Weight, (), Weight> {
+        let suffix = format!("{}_keys_by_{}", self.index.name(), group.name());
         let group = S::group_index(group.clone());
         let index = group.and(S::on_rows(self.index));
         let outside = |inputs: &mut Inputs<'_>| {
-            let (vertex, _) = inputs
-                .builder
-                .count_keys(inputs.stream(), &index, inputs.at);
+            let (stream, at) = (inputs.stream(), inputs.at);
+            let (vertex, _) = inputs.builder.count_keys(stream, &index, suffix, at);
             Some(inputs.position(vertex))
         };
         let input = S::choose(inputs, outside, |_| None);

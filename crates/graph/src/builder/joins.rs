@@ -351,7 +351,8 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         };
         let outside = |naming| {
             let (left_vertex, left) = builder.arrange(self.id, &left_index, at);
-            let (keys, counts) = builder.count_keys(right.id, &right_index, at);
+            let suffix = format!("keys_by_{}", right_index.name());
+            let (keys, counts) = builder.count_keys(right.id, &right_index, suffix, at);
             let present = Present::<S::Group<K>, S::Row<T>>::new(left, counts, keep);
             let work = Work::operator(present).reading(left).reading(counts);
             builder.draft::<S::Row<T>>(naming, word, &[left_vertex, keys], work, at)

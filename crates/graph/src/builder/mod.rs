@@ -225,10 +225,13 @@ impl Builder {
 
     /// The vertex that counts the rows of each key of a stream, and the table of the counts: shared ones, if there are
     /// some already. It puts out a `Keyed<K, Weight>` for each key whose count is not zero.
+    ///
+    /// What is said of the keys in the vertex's name tells those of a group from those of a stream.
     pub(crate) fn count_keys<T: Row, K: IndexKey + Row>(
         &self,
         stream: VertexId,
         index: &Index<T, K>,
+        suffix: String,
         at: &'static Location<'static>,
     ) -> (VertexId, TableId) {
         let known = self.shared(&self.key_counts, stream, index);
@@ -243,9 +246,7 @@ impl Builder {
                 make: Arc::new(make),
                 table,
             };
-            let naming = Naming::Derived {
-                suffix: format!("keys_by_{}", index.name()),
-            };
+            let naming = Naming::Derived { suffix };
             let work = Work::operator(count).writing(table);
             let vertex = self.draft::<KeyCount<K>>(naming, "count", &[stream], work, at);
             self.share(&self.key_counts, stream, index, (vertex, table));

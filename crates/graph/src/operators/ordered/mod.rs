@@ -35,13 +35,17 @@ pub(crate) struct InOrder<R, O> {
     pub(crate) order: Index<R, O>,
 }
 
-/// The index of rows by group, and by order within the group.
+/// The index of rows by group, and by order within the group. Its name tells it from the index of both keys, which has
+/// another type.
 pub(crate) fn in_order<R: Row, G: IndexKey, O: IndexKey>(
     group: Index<R, G>,
     order: Index<R, O>,
 ) -> Index<R, Ranked<G, O>> {
     struct ByGroupAndOrder;
-    group.combine::<O, Ranked<G, O>, ByGroupAndOrder>(order, Ranked::at)
+    let name = format!("{}_in_order_of_{}", group.name(), order.name());
+    group
+        .combine::<O, Ranked<G, O>, ByGroupAndOrder>(order, Ranked::at)
+        .called(name)
 }
 
 /// All of a group, in a direction.

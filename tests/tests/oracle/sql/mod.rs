@@ -1,23 +1,30 @@
 //! What SQL can say, SQLite answers too: the same history is loaded into plain tables, and each view is compared with
-//! the answer to a query written by hand.
+//! the answer to a query written by hand. So are the definitions of the naive evaluator.
+
+mod queries;
 
 use std::cmp::Reverse;
 
 use deltaview::prelude::*;
-use deltaview::{Stream, Synchronous};
-use deltaview_tests::item::Item;
-use deltaview_tests::naive::{Bag, add, bag};
+use deltaview::{Change, Stream, Synchronous};
+use deltaview_tests::item::{Item, Key};
+use deltaview_tests::naive::{Bag, add, bag, evaluate};
+use deltaview_tests::plan::{Plan, Query, Sink, Source};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use rusqlite::Connection;
 
 use crate::graphs::config;
-use crate::probe::failed;
+use crate::lower::{Handle, lower};
+use crate::probe::{Shown, failed};
 
 const REGRESSIONS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/oracle/regressions/sql.txt"
 );
+
+const TABLES: &str = "CREATE TABLE t (a INTEGER, b TEXT, c INTEGER); \
+                      CREATE TABLE u (a INTEGER, b TEXT, c INTEGER)";
 
 type Build = for<'g> fn(Stream<'g, Item>, Stream<'g, Item>) -> Stream<'g, Item>;
 
@@ -176,8 +183,103 @@ fn do_plain(plain: &Connection, contents: &mut [Bag; 2], step: &Step) -> Option<
     Some((left, item, weight))
 }
 
+/// All queries as one plan of sources `t` and `u`, a view each.
+fn all_as_plan() -> Plan {
+    let mut nodes = vec![Query::Source(0), Query::Source(1)];
+    let mut sinks = Vec::new();
+    for said in queries::all() {
+        let base = nodes.len();
+        let number = move |node: usize| if node < 2 { node } else { base + node - 2 };
+        let operators = said.operators.into_iter();
+        nodes.extend(operators.map(|query| query.renumbered(&number)));
+        sinks.push(Sink::View(nodes.len() - 1, vec![Key::Unit]));
+    }
+    Plan {
+        sources: vec![Source::Raw; 2],
+        nodes,
+        sinks,
+    }
+}
+
+/// A change of several steps, done to the plain tables too.
+fn change_of(
+    plain: &Connection,
+    contents: &mut [Bag; 2],
+    steps: &[Step],
+    mut change: Change,
+    [t, u]: [InputHandle<Item>; 2],
+) -> Change {
+    for step in steps {
+        if let Some((left, item, weight)) = do_plain(plain, contents, step) {
+            let input = if left { t } else { u };
+            change = if weight > 0 {
+                change.insert(input, [item])
+            } else {
+                change.remove(input, [item])
+            };
+        }
+    }
+    change
+}
+
+proptest! {
+    #![proptest_config(config(30, REGRESSIONS))]
+
+    #[test]
+    fn plans_are_what_sqlite_answers(
+        history in prop::collection::vec(prop::collection::vec(step(), 0..6), 1..8),
+    ) {
+        let lowered = lower(&all_as_plan());
+        let [Handle::Raw(t), Handle::Raw(u)] = lowered.sources[..] else {
+            unreachable!("both sources are raw")
+        };
+        let mut memory = MemoryStore::new(&lowered.graph);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let options = SqliteOptions::new().synchronous(Synchronous::Off);
+        let path = folder.path().join("plans.db");
+        let mut sqlite = options.open(path, &lowered.graph).map_err(failed)?;
+        let plain = Connection::open_in_memory().map_err(failed)?;
+        plain.execute_batch(TABLES).map_err(failed)?;
+        let mut contents = [Bag::new(), Bag::new()];
+        for steps in &history {
+            let change = lowered.graph.change();
+            let change = change_of(&plain, &mut contents, steps, change, [t, u]);
+            memory.commit(&change).map_err(failed)?;
+            sqlite.commit(&change).map_err(failed)?;
+            for (said, probe) in queries::all().iter().zip(&lowered.probes) {
+                let expected = answer(&plain, said.sql).map_err(failed)?;
+                let expected = expected.into_iter().map(|(item, weight)| (Shown::item(item), weight));
+                let expected: Bag<Shown> = expected.collect();
+                let what = |error| TestCaseError::fail(format!("{}: {error}", said.sql));
+                probe.read_memory(&memory, &expected, &[]).map_err(what)?;
+                probe.read_sqlite(&sqlite, &expected, &[]).map_err(what)?;
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(config(6, REGRESSIONS))]
+
+    #[test]
+    fn definitions_are_what_sqlite_answers(
+        history in prop::collection::vec(prop::collection::vec(step(), 0..6), 1..8),
+    ) {
+        let plain = Connection::open_in_memory().map_err(failed)?;
+        plain.execute_batch(TABLES).map_err(failed)?;
+        let mut contents = [Bag::new(), Bag::new()];
+        for steps in &history {
+            for step in steps {
+                do_plain(&plain, &mut contents, step);
+            }
+            let [u, t] = contents.clone();
+            for said in queries::all() {
+                let expected = answer(&plain, said.sql).map_err(failed)?;
+                let defined = evaluate(&said.operators, vec![t.clone(), u.clone()]).map_err(failed)?;
+                prop_assert_eq!(&defined, &expected, "{}", said.sql);
+            }
+        }
+    }
 
     #[test]
     fn views_are_what_sqlite_answers(
@@ -196,19 +298,10 @@ proptest! {
         let mut sqlite = options.open(folder.path().join("pairs.db"), &graph).map_err(failed)?;
         let mut memory = MemoryStore::new(&graph);
         let plain = Connection::open_in_memory().map_err(failed)?;
-        plain
-            .execute_batch("CREATE TABLE t (a INTEGER, b TEXT, c INTEGER); CREATE TABLE u (a INTEGER, b TEXT, c INTEGER)")
-            .map_err(failed)?;
+        plain.execute_batch(TABLES).map_err(failed)?;
         let mut contents = [Bag::new(), Bag::new()];
         for steps in &history {
-            let mut change = graph.change();
-            for step in steps {
-                let done = do_plain(&plain, &mut contents, step);
-                if let Some((left, item, weight)) = done {
-                    let input = if left { t } else { u };
-                    change = if weight > 0 { change.insert(input, [item]) } else { change.remove(input, [item]) };
-                }
-            }
+            let change = change_of(&plain, &mut contents, steps, graph.change(), [t, u]);
             memory.commit(&change).map_err(failed)?;
             sqlite.commit(&change).map_err(failed)?;
             for (view, (sql, _)) in views.iter().zip(PAIRS) {

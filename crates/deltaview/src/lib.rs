@@ -72,7 +72,8 @@ pub use deltaview_schema::{
     KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, TimeKey, codec,
 };
 pub use deltaview_store::{
-    Committed, Error, ErrorKind, MemoryStore, Pending, Rows, Store, View, catalog,
+    Committed, Difference as RowDifference, Error, ErrorKind, MemoryStore, Pending, Rows, Store,
+    Verified, View, catalog,
 };
 pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet, render_table};
 

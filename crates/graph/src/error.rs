@@ -239,6 +239,58 @@ pub enum TickErrorKind {
     ForeignChange,
 }
 
+/// A view that can't be derived anew from the inputs that are stored.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum RederiveError {
+    /// A handle of another graph.
+    #[error("{0}")]
+    Handle(#[from] HandleError),
+    /// The rows of an input are in no table.
+    #[error(
+        "graph `{graph}`: view `{view}` can't be derived anew, because input `{input}` is not stored: keep its rows \
+         with `.view(\"…\")` on its stream, or make it a keyed table"
+    )]
+    NotStored {
+        /// The graph.
+        graph: String,
+        /// The view.
+        view: String,
+        /// The input.
+        input: String,
+    },
+    /// The rows of an input are in the view only.
+    #[error(
+        "graph `{graph}`: there is nothing to compare view `{view}` with, because it is all that is stored of input \
+         `{input}`: views that are made of it can be verified, or keep the input in another view too"
+    )]
+    OnlyItself {
+        /// The graph.
+        graph: String,
+        /// The view.
+        view: String,
+        /// The input.
+        input: String,
+    },
+    /// The view depends on what its inputs were, and not on what they are alone.
+    #[error(
+        "graph `{graph}`: view `{view}` can't be derived anew, because `{vertex}` ({kind}, {at}) depends on the order \
+         in which rows came, which is not stored: use a view before it"
+    )]
+    History {
+        /// The graph.
+        graph: String,
+        /// The view.
+        view: String,
+        /// The vertex that depends on history.
+        vertex: String,
+        /// What it does.
+        kind: String,
+        /// The line of the user's code that made it.
+        at: &'static Location<'static>,
+    },
+}
+
 /// The message of a caught panic.
 pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     panic

@@ -42,11 +42,14 @@ pub use builder::{
     agg, over,
 };
 pub use change::{Change, Edit};
-pub use error::{BuildError, HandleError, Problem, ProblemKind, TickError, TickErrorKind};
+pub use error::{
+    BuildError, HandleError, Problem, ProblemKind, RederiveError, TickError, TickErrorKind,
+};
 pub use handle::{GraphId, InputHandle, OutputHandle, Sink, Source, TableHandle, ViewHandle};
 pub use plan::{Graph, Table, TableId, Vertex, VertexId};
 pub use state::WorkingSet;
 pub use state::scan::{Bounds, Order};
 pub use tick::{
-    Changes, Commit, Fetch, FetchKeys, FetchRange, RangeStart, Step, TableWrites, Tick, Write,
+    Changes, Commit, Fetch, FetchKeys, FetchRange, RangeStart, Rederivation, Rederived, Step,
+    TableWrites, Tick, Write,
 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use deltaview_graph::{
-    Change, Commit, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet, Write,
+    Change, Commit, Fetch, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet, Write,
 };
 use deltaview_schema::{KeyValue, TableSchema};
 use deltaview_store::Error;
@@ -70,10 +70,7 @@ impl Engine {
             step = match step {
                 Step::Done(commit) => break commit,
                 Step::Fetch(mut fetches, tick) => {
-                    for fetch in &mut fetches {
-                        let table = &self.tables[&fetch.table()];
-                        Reader { conn, table }.answer(fetch)?;
-                    }
+                    self.answer(conn, &mut fetches)?;
                     tick.resume(fetches)?
                 }
             };
@@ -89,6 +86,15 @@ impl Engine {
         }
         let time = self.next_time(conn)?;
         Ok(Written { time, commit })
+    }
+
+    /// Looks what is asked for up.
+    pub(crate) fn answer(&self, conn: &Connection, fetches: &mut [Fetch]) -> Result<(), Error> {
+        for fetch in fetches {
+            let table = &self.tables[&fetch.table()];
+            Reader { conn, table }.answer(fetch)?;
+        }
+        Ok(())
     }
 
     /// The time of the last iteration.

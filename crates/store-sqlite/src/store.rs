@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use deltaview_graph::{Bounds, Change, Changes, Graph, Order, ViewHandle, WorkingSet};
+use deltaview_graph::{Bounds, Change, Changes, Fetch, Graph, Order, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
-use deltaview_store::{Committed, Error, ErrorKind, Rows, Store};
+use deltaview_store::{Committed, Error, ErrorKind, Reading, Rows, Store};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::catalog::{self, Found};
@@ -292,5 +292,25 @@ impl Store for SqliteStore {
             bounds,
             order,
         ))
+    }
+
+    fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {
+        let transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
+        Ok(Box::new(SqliteReading {
+            store: self,
+            _transaction: transaction,
+        }))
+    }
+}
+
+/// The file as it was when reading began: scans join the read transaction.
+struct SqliteReading<'s> {
+    store: &'s SqliteStore,
+    _transaction: ReadTransaction<'s>,
+}
+
+impl Reading for SqliteReading<'_> {
+    fn answer(&mut self, fetches: &mut [Fetch]) -> Result<(), Error> {
+        self.store.engine.answer(&self.store.conn, fetches)
     }
 }

@@ -1,10 +1,13 @@
 //! What every store does: [`Store`], the change that is being made of it ([`Pending`]), and what a commit returns.
 
-use deltaview_graph::{Bounds, Change, Changes, Edit, Graph, HandleError, Order, Sink, ViewHandle};
+use deltaview_graph::{
+    Bounds, Change, Changes, Edit, Fetch, Graph, HandleError, Order, Sink, ViewHandle,
+};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_zset::ZSet;
 
-use crate::{Error, Rows, View};
+use crate::verify::compare;
+use crate::{Error, Rows, Verified, View};
 
 /// The state of one graph, kept somewhere.
 pub trait Store: Sized {
@@ -53,6 +56,82 @@ pub trait Store: Sized {
         bounds: Bounds<K>,
         order: Order,
     ) -> Result<Rows<'_, T>, Error>;
+
+    /// Begins to read the stored tables. As long as the reading lives, it and every [`scan`](Self::scan) see one state,
+    /// whatever others commit.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be read.
+    fn reading(&self) -> Result<Box<dyn Reading + '_>, Error>;
+
+    /// Derives a view anew from the inputs as they are stored, and compares it with what the view has. Returns the first
+    /// ten rows that differ, and how many there are; see [`Self::verify_up_to`].
+    ///
+    /// The inputs are taken as they are: keyed tables, and inputs that a join, a view, a sort or a set operator has
+    /// arranged directly. What is stored in between is not looked at, so this finds what a disk or another program did
+    /// to a view, and what a closure did that was changed without a new name.
+    ///
+    /// Cost: reads all rows of the inputs and of the view, and computes all that leads to the view as if the inputs were
+    /// one change. Holds the inputs, and what each operator on the way puts out, in memory. Closures run again, also
+    /// those of `inspect`. Nothing is written; a store in a database lets others write in the meantime.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (sales, totals)) = Graph::build("shop", |g| {
+    ///     let sales = g.input::<(String, i64)>("sales");
+    ///     sales.view("all sales");
+    ///     let totals = sales.group_by(Index::new("shop", |sale: &(String, i64)| sale.0.clone())).sum(|sale| sale.1);
+    ///     (sales.handle(), totals.view("totals"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(sales, [("Ulm".into(), 3), ("Bonn".into(), 4)]).commit()?;
+    /// let verified = store.verify(totals)?;
+    /// assert!(verified.is_right());
+    /// assert_eq!(verified.rows(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotRederivable`](crate::ErrorKind::NotRederivable): an input is not stored, or in this view only; or the view
+    /// depends on `delay`, `differentiate`, `integrate` or `retain_for`, whose past is not stored. Besides, what reading
+    /// and computing may meet.
+    fn verify<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>) -> Result<Verified<T>, Error> {
+        self.verify_up_to(view, 10)
+    }
+
+    /// [`Self::verify`], which returns at most so many of the rows that differ.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::verify`].
+    fn verify_up_to<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        most: usize,
+    ) -> Result<Verified<T>, Error> {
+        let rederivation = self.graph().rederive(view)?;
+        rederivation.check_apart()?;
+        let mut reading = self.reading()?;
+        let mut fetches = rederivation.fetches();
+        reading.answer(&mut fetches)?;
+        let derived = rederivation.run(fetches)?.rows()?;
+        compare(
+            derived,
+            self.scan(view, Bounds::all(), Order::Forward)?,
+            most,
+        )
+    }
+}
+
+/// The stored tables, read from one state: made by [`Store::reading`].
+pub trait Reading {
+    /// Answers fetches that a graph asks for outside of an iteration.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be read, or a row does not decode.
+    fn answer(&mut self, fetches: &mut [Fetch]) -> Result<(), Error>;
 }
 
 /// A change of a store that is not committed yet: made by [`Store::change`], filled by the methods of [`Edit`].

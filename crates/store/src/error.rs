@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use deltaview_graph::{HandleError, TickError, TickErrorKind};
+use deltaview_graph::{HandleError, RederiveError, TickError, TickErrorKind};
 
 /// An error of a store. The state is as it was before, whatever the error.
 pub struct Error(Box<Inner>);
@@ -41,6 +41,8 @@ pub enum ErrorKind {
     UnsupportedKey,
     /// A stored row does not decode: the table and the identity of the row are in the message.
     Corrupt,
+    /// A view can't be derived anew from the inputs that are stored: the message says why, and what to do.
+    NotRederivable,
     /// Anything else that the database said.
     Database,
 }
@@ -135,5 +137,15 @@ impl From<TickError> for Error {
 impl From<HandleError> for Error {
     fn from(error: HandleError) -> Self {
         Self::new(ErrorKind::Handle, error.to_string()).caused_by(error)
+    }
+}
+
+impl From<RederiveError> for Error {
+    fn from(error: RederiveError) -> Self {
+        let kind = match error {
+            RederiveError::Handle(_) => ErrorKind::Handle,
+            _ => ErrorKind::NotRederivable,
+        };
+        Self::new(kind, error.to_string()).caused_by(error)
     }
 }

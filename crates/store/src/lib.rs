@@ -29,9 +29,11 @@ mod error;
 mod memory;
 #[cfg(feature = "schema-command")]
 pub mod schema_command;
+mod verify;
 mod view;
 
-pub use contract::{Committed, Pending, Store};
+pub use contract::{Committed, Pending, Reading, Store};
 pub use error::{Error, ErrorKind};
 pub use memory::MemoryStore;
+pub use verify::{Difference, Verified};
 pub use view::{Rows, View};

@@ -1,9 +1,9 @@
 //! The store in memory: a set of complete arrangements. Nothing outlives the process.
 
-use deltaview_graph::{Bounds, Change, Graph, Order, Step, ViewHandle, WorkingSet};
+use deltaview_graph::{Bounds, Change, Fetch, Graph, Order, Step, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
 
-use crate::{Committed, Error, Rows, Store};
+use crate::{Committed, Error, Reading, Rows, Store};
 
 /// The state of a graph in memory.
 ///
@@ -63,5 +63,16 @@ impl Store for MemoryStore {
         Ok(Rows::new(
             rows.map(|(row, weight)| Ok((row.clone(), weight))),
         ))
+    }
+
+    fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {
+        Ok(Box::new(&self.state))
+    }
+}
+
+impl Reading for &WorkingSet {
+    fn answer(&mut self, fetches: &mut [Fetch]) -> Result<(), Error> {
+        fetches.iter_mut().for_each(|fetch| fetch.answer_from(self));
+        Ok(())
     }
 }

@@ -23,4 +23,8 @@ impl<K: IndexKey, T: Row> Operator for Arrange<K, T> {
         consolidate_arranged(&mut arranged)?;
         apply.emit_arranged(self.table, arranged)
     }
+
+    fn arranges(&self) -> Option<TableId> {
+        Some(self.table)
+    }
 }

@@ -65,6 +65,16 @@ pub(crate) trait Operator: Any + Send + Sync {
         false
     }
 
+    /// Whether what it has put out depends on more than what came in in sum.
+    fn depends_on_history(&self) -> bool {
+        false
+    }
+
+    /// The table that has the rows of its input as they are, where it keeps them.
+    fn arranges(&self) -> Option<TableId> {
+        None
+    }
+
     /// Whether its delta is what the user asks for.
     fn is_output(&self) -> bool {
         false

@@ -154,4 +154,8 @@ where
         apply.emit(out);
         Ok(())
     }
+
+    fn depends_on_history(&self) -> bool {
+        true
+    }
 }

@@ -42,6 +42,10 @@ macro_rules! remembers {
             fn is_always_active(&self) -> bool {
                 true
             }
+
+            fn depends_on_history(&self) -> bool {
+                true
+            }
         }
     };
 }

@@ -1,10 +1,12 @@
 //! A table of the plan behind its types: how a store asks for rows by key, and hands rows in.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row, TableSchema};
 
 use crate::state::{Arrangement, ErasedArrangement, TypedTable};
+use crate::tick::{Contents, ErasedFetch};
 
 /// A table without its types.
 pub(crate) trait ErasedTable: Any + Send + Sync {
@@ -14,6 +16,8 @@ pub(crate) trait ErasedTable: Any + Send + Sync {
     -> &'a dyn Any;
     /// An index of the table, as a `&Index<T, K>`: 0 is the primary one.
     fn index(&self, index: usize) -> &dyn Any;
+    /// A fetch of all rows, for themselves.
+    fn contents(self: Arc<Self>) -> Box<dyn ErasedFetch>;
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -43,6 +47,10 @@ impl<K: IndexKey, T: Row> ErasedTable for TypedTable<K, T> {
             None => &self.index,
             Some(secondary) => self.secondary[secondary].as_any(),
         }
+    }
+
+    fn contents(self: Arc<Self>) -> Box<dyn ErasedFetch> {
+        Box::new(Contents::<K, T>::new(self))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -2,6 +2,7 @@
 //! how an answer is checked and taken into the arrangement; what is known already stays as it is.
 
 use std::collections::BTreeSet;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -9,8 +10,10 @@ use deltaview_schema::codec;
 use deltaview_schema::{Identity, IndexKey, KeyValue, Row};
 use deltaview_zset::Weight;
 
+use super::Slot;
 use super::fetch::{ErasedFetch, FetchKeys, FetchRange, PushError, RangeStart};
 use super::needs::RangeNeed;
+use crate::delta::Delta;
 use crate::plan::ErasedTable;
 use crate::state::scan::Order;
 use crate::state::{Arrangement, Cut, ErasedArrangement, TypedTable, key_text};
@@ -74,6 +77,53 @@ impl<K: IndexKey, T: Row> ErasedFetch for AllRows<K, T> {
                 arrangement.add(&key, &row, weight);
             }
         }
+    }
+}
+
+/// All rows of a table, for themselves: they go into no arrangement.
+pub(crate) struct Contents<K, T> {
+    table: Arc<dyn ErasedTable>,
+    found: Delta<T>,
+    key: PhantomData<fn() -> K>,
+}
+
+impl<K, T> Contents<K, T> {
+    pub(crate) fn new(table: Arc<dyn ErasedTable>) -> Self {
+        Self {
+            table,
+            found: Vec::new(),
+            key: PhantomData,
+        }
+    }
+}
+
+impl<K: IndexKey, T: Row> ErasedFetch for Contents<K, T> {
+    fn keys(&self) -> FetchKeys {
+        FetchKeys::All
+    }
+
+    fn push(&mut self, _key: Option<usize>, data: &[u8], weight: Weight) -> Result<(), PushError> {
+        let (_, row) = decoded::<K, T>(self.table.as_ref(), data)?;
+        self.found.push((row, weight));
+        Ok(())
+    }
+
+    fn answer_from(&mut self, arrangement: &dyn ErasedArrangement) {
+        let arrangement: &Arrangement<K, T> = arrangement
+            .as_any()
+            .downcast_ref()
+            .expect("a table's arrangement has the table's types");
+        let rows = arrangement.all_rows();
+        self.found
+            .extend(rows.map(|(_, row, weight)| (row.clone(), weight)));
+    }
+
+    fn into_contents(self: Box<Self>) -> Slot {
+        (!self.found.is_empty()).then(|| Arc::new(self.found) as _)
+    }
+
+    fn finish(self: Box<Self>, _: &mut dyn ErasedArrangement) {
+        self.has_no("place in a working set")
     }
 }
 

@@ -7,10 +7,11 @@ use deltaview_schema::codec::CodecError;
 use deltaview_schema::{Identity, KeyValue, TableSchema};
 use deltaview_zset::Weight;
 
+use super::Slot;
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
-use crate::state::ErasedArrangement;
 use crate::state::scan::Order;
+use crate::state::{ErasedArrangement, WorkingSet};
 
 /// Rows of one table that a tick must see: one set of questions of one kind, for a driver to answer.
 ///
@@ -125,6 +126,16 @@ pub(crate) trait ErasedFetch: Any + Send + Sync {
     /// Whether the driver has answered all that can't be left without an answer.
     fn is_answered(&self) -> bool {
         true
+    }
+
+    /// Takes all rows of an arrangement that has them all.
+    fn answer_from(&mut self, _arrangement: &dyn ErasedArrangement) {
+        self.has_no("answer in memory")
+    }
+
+    /// The rows that were handed in, as what flows along an edge.
+    fn into_contents(self: Box<Self>) -> Slot {
+        self.has_no("contents")
     }
 
     fn finish(self: Box<Self>, arrangement: &mut dyn ErasedArrangement);
@@ -289,6 +300,20 @@ impl Fetch {
         Err(TickErrorKind::Unanswered {
             table: self.name.clone(),
         })
+    }
+
+    /// Answers a fetch of [`Rederivation::fetches`](super::Rederivation::fetches) from a state in memory that is
+    /// complete, without encoding a row.
+    ///
+    /// # Panics
+    ///
+    /// It is another fetch: a complete state has none of those to answer.
+    pub fn answer_from(&mut self, state: &WorkingSet) {
+        self.keys.answer_from(state.erased(self.table));
+    }
+
+    pub(crate) fn into_contents(self) -> Slot {
+        self.keys.into_contents()
     }
 
     pub(crate) fn finish(self, arrangement: &mut dyn ErasedArrangement) {

@@ -27,6 +27,7 @@ mod answers;
 mod commit;
 mod fetch;
 mod needs;
+mod rederive;
 #[cfg(test)]
 mod tests;
 
@@ -35,9 +36,12 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+pub(crate) use answers::Contents;
 pub use commit::{Changes, Commit, TableWrites, Write};
+pub(crate) use fetch::ErasedFetch;
 pub use fetch::{Fetch, FetchKeys, FetchRange, RangeStart};
 pub(crate) use needs::{ErasedNeeds, Needs, RangeNeed};
+pub use rederive::{Rederivation, Rederived};
 
 use crate::change::Change;
 use crate::error::{TickError, TickErrorKind, panic_message};
@@ -105,9 +109,15 @@ impl Graph {
         change
             .check(plan.id)
             .map_err(|kind| TickError::new(&plan.name, "change", kind))?;
-        let vertices = plan.vertices.len();
-        let tick = Tick {
-            graph: self,
+        Tick::new(self, state, change).advance()
+    }
+}
+
+impl<'g> Tick<'g> {
+    fn new(graph: &'g Graph, state: &'g mut WorkingSet, change: &'g Change) -> Self {
+        let vertices = graph.plan().vertices.len();
+        Self {
+            graph,
             state,
             change,
             slots: vec![None; vertices],
@@ -115,12 +125,9 @@ impl Graph {
             kept: std::iter::repeat_with(|| None).take(vertices).collect(),
             tables: BTreeMap::new(),
             asked: Vec::new(),
-        };
-        tick.advance()
+        }
     }
-}
 
-impl<'g> Tick<'g> {
     /// Goes on with the rows that were asked for: the fetches of the last step, filled.
     ///
     /// # Errors

@@ -31,3 +31,4 @@ mod pages;
 mod processes;
 mod shapes;
 mod transactions;
+mod verify;

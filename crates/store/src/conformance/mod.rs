@@ -317,6 +317,13 @@ suite! { $
         a_random_history_is_retained_as_a_model_says
         an_endless_input_is_kept_in_bounds
     }
+    verify {
+        views_of_every_operator_are_right_after_a_random_history
+        an_input_that_is_not_stored_is_named
+        a_view_that_depends_on_history_is_an_error
+        a_view_of_another_graph_is_not_verified
+        verifying_changes_nothing
+    }
     history {
         a_long_history_is_what_a_model_says
     }

@@ -9,7 +9,7 @@ mod order;
 mod per_group;
 mod recursive;
 mod rowwise;
-mod scope;
+pub(crate) mod scope;
 mod sets;
 mod stream;
 mod time;

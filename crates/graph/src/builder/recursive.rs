@@ -213,11 +213,38 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
         self,
         ends: impl Fn(&T) -> (N, N) + Send + Sync + 'static,
     ) -> Stream<'g, (N, N), S> {
+        self.transitive_closure_within(MOST_STEPS, ends)
+    }
+
+    /// As [`Self::transitive_closure`], with a bound on the number of steps: on the number of edges of the longest of all
+    /// shortest paths.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, edges) = Graph::build("roads", |g| {
+    ///     let edges = g.input::<(u32, u32)>("edges");
+    ///     edges.transitive_closure_within(3, |edge| *edge).view("paths");
+    ///     edges.handle()
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store.change().insert(edges, [(1, 2), (2, 3), (3, 4)]).commit()?;
+    /// assert!(store.change().insert(edges, [(4, 5)]).commit().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// An iteration that would need more steps fails with [`TickErrorKind::TooManySteps`], and changes nothing.
+    #[track_caller]
+    pub fn transitive_closure_within<N: IndexKey + Row>(
+        self,
+        steps: u32,
+        ends: impl Fn(&T) -> (N, N) + Send + Sync + 'static,
+    ) -> Stream<'g, (N, N), S> {
         // A set: copies of an edge are no further paths, and what is taken away too often takes no path away.
         let edges = self.map(move |row| ends(&row)).distinct();
         let by_from = Index::new("from", |edge: &(N, N)| edge.0.clone());
         let by_to = Index::new("to", |path: &(N, N)| path.1.clone());
-        edges.recursive(|paths| {
+        edges.recursive_within(steps, |paths| {
             paths.join_map(edges, by_to, by_from, |_, path, edge| {
                 (path.0.clone(), edge.1.clone())
             })

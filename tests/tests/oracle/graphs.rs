@@ -85,6 +85,7 @@ impl Tried {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "the test says what it has tried")]
     fn print(&self) {
         let Self {
             graphs,

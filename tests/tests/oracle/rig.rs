@@ -248,7 +248,7 @@ impl Rig {
     }
 
     /// Another store reads the file, next to the one that writes.
-    fn check_read_only(&self, seeds: &[Item]) -> Result<(), TestCaseError> {
+    fn check_read_only(&mut self, seeds: &[Item]) -> Result<(), TestCaseError> {
         let Some(disk) = &self.sqlite else {
             return Ok(());
         };
@@ -261,7 +261,15 @@ impl Rig {
         }
         let refused = reader.commit(&self.lowered.graph.change());
         let kind = refused.err().map(|error| error.kind());
-        prop_assert_eq!(kind, Some(deltaview::ErrorKind::ReadOnly));
+        // What was delayed may be too much for a recursion, which is told before anything is written.
+        let same = self.naive.contents().to_vec();
+        let expected = if self.naive.step(same).is_ok() {
+            self.naive.step_back();
+            deltaview::ErrorKind::ReadOnly
+        } else {
+            deltaview::ErrorKind::Tick
+        };
+        prop_assert_eq!(kind, Some(expected));
         Ok(())
     }
 }

@@ -130,3 +130,37 @@ fn what_has_no_fixed_point_is_an_error_and_changes_nothing() {
     assert!(matches!(kind, TickErrorKind::TooManySteps { steps: 20 }));
     assert_eq!(store.view(view).iter().unwrap().count(), 0);
 }
+
+#[test]
+fn what_looks_rows_up_and_what_has_no_key_go_together_inside() {
+    let (graph, (numbers, all)) = Graph::build("pairs", |g| {
+        let numbers = g.input::<u8>("numbers");
+        let all = numbers.recursive(|all| {
+            let halves = all.map(|n| n / 2).named("halves");
+            let pairs = halves
+                .cross_join(halves)
+                .map(|pair| pair.left.max(pair.right));
+            halves.distinct().plus(pairs)
+        });
+        (numbers.handle(), all.view("all"))
+    })
+    .unwrap();
+    let mut store = MemoryStore::new(&graph);
+    store.change().insert(numbers, [9]).commit().unwrap();
+    let rows = store.view(all).iter().unwrap();
+    assert_eq!(
+        rows.map(|row| row.unwrap().0).collect::<Vec<_>>(),
+        [0, 1, 2, 4, 9]
+    );
+    store
+        .change()
+        .remove(numbers, [9])
+        .insert(numbers, [3])
+        .commit()
+        .unwrap();
+    let rows = store.view(all).iter().unwrap();
+    assert_eq!(
+        rows.map(|row| row.unwrap().0).collect::<Vec<_>>(),
+        [0, 1, 3]
+    );
+}

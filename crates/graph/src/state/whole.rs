@@ -12,7 +12,7 @@ pub(crate) struct Whole<T>(pub(crate) T);
 impl<T: Row> Whole<T> {
     /// The index of rows by themselves.
     pub(crate) fn index() -> Index<T, Self> {
-        Index::declared("row", ["row"], |row: &T| Self(row.clone()))
+        Index::declared("whole", ["row"], |row: &T| Self(row.clone()))
     }
 
     fn identity(&self) -> Vec<u8> {

@@ -62,18 +62,18 @@
 
 pub use deltaview_derive::{IndexKey, Indexable};
 pub use deltaview_graph::{
-    Bounds, BuildError, Builder, Change, Edit, Graph, Grouped, HandleError, In, InputHandle,
-    KeyedTableStream, Looped, Order, OutputHandle, Problem, ProblemKind, Root, Scope, Sink, Source,
-    Stream, Table, TableHandle, TableId, TickError, TickErrorKind, Vertex, VertexId, ViewHandle,
-    Window, WindowFunction, agg, over,
+    Bounds, BuildError, Builder, Change, Edit, Explanation, Graph, Grouped, HandleError, In,
+    InputHandle, KeyedTableStream, Looped, Order, OutputHandle, Problem, ProblemKind, Root, Scope,
+    Sink, Source, Stream, Table, TableHandle, TableId, TickError, TickErrorKind, Vertex, VertexId,
+    ViewHandle, Window, WindowFunction, agg, over,
 };
 pub use deltaview_schema::{
     ColumnType, Difference, Field, Identity, Index, IndexKey, IndexSchema, Indexable, KeyColumn,
     KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, TimeKey, codec,
 };
 pub use deltaview_store::{
-    Committed, Difference as RowDifference, Error, ErrorKind, MemoryStore, Pending, Rows, Store,
-    Verified, View, catalog,
+    Committed, Error, ErrorKind, MemoryStore, Pending, RowDifference, Rows, Store, Verified, View,
+    catalog,
 };
 pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet, render_table};
 

@@ -1,7 +1,7 @@
 //! What every store does: [`Store`], the change that is being made of it ([`Pending`]), and what a commit returns.
 
 use deltaview_graph::{
-    Bounds, Change, Changes, Edit, Fetch, Graph, HandleError, Order, Sink, ViewHandle,
+    Bounds, Change, Changes, Edit, Explanation, Fetch, Graph, HandleError, Order, Sink, ViewHandle,
 };
 use deltaview_schema::{IndexKey, Row};
 use deltaview_zset::ZSet;
@@ -121,6 +121,63 @@ pub trait Store: Sized {
             self.scan(view, Bounds::all(), Order::Forward)?,
             most,
         )
+    }
+
+    /// The rows of the inputs that a row of a view comes from, by input.
+    ///
+    /// For each operator between the inputs and the view: a map, a filter or a `flat_map` has a row from those that
+    /// become it; a join from the rows of both sides that meet; a semi-join from the row, and from all rows of the
+    /// other side with its key; an anti-join from the row alone; sets from the row in each stream that has it, also
+    /// where it is one that is taken away; an aggregate from all rows of the group; `first_n` and `top_n` from the row
+    /// alone; a window from all rows of the partition; a recursion from all rows that have a part in any way to derive
+    /// it, however long. Of an operator that more rows take nothing away from (no `except`, no anti-join, no `first_n`),
+    /// the rows that are found are enough to make the row again.
+    ///
+    /// Where the view should not have the row the explanation is [empty](Explanation::is_empty).
+    ///
+    /// Cost: that of [`Self::verify`], but for reading the view; and then once more, for each operator that has a part
+    /// in the row looks at all that flows into it. In a recursion once for each step back. Closures run again, also
+    /// those of `inspect`.
+    /// ```
+    /// # use deltaview::prelude::*;
+    /// let (graph, (prices, items, totals)) = Graph::build("receipts", |g| {
+    ///     let by_product = || Index::new("product", |row: &(String, i64)| row.0.clone());
+    ///     let prices = g.table("prices", by_product()); // product, price
+    ///     let items = g.input::<(u32, String, i64)>("items"); // basket, product, quantity
+    ///     let product_of = Index::new("product", |item: &(u32, String, i64)| item.1.clone());
+    ///     let totals = prices
+    ///         .join(items, by_product(), product_of)
+    ///         .group_by(Index::new("basket", |sold: &Pair<(String, i64), (u32, String, i64)>| sold.right.0))
+    ///         .sum(|sold| sold.left.1 * sold.right.2);
+    ///     (prices.handle(), items.handle(), totals.view("totals"))
+    /// })?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// store
+    ///     .change()
+    ///     .insert(prices, [("tv".into(), 300), ("radio".into(), 20), ("lamp".into(), 5)])
+    ///     .insert(items, [(1, "tv".into(), 1), (1, "radio".into(), 2), (2, "lamp".into(), 1)])
+    ///     .commit()?;
+    /// let total = store.view(totals).get(&1)?.expect("basket 1 has items");
+    /// assert_eq!(total.value, 340);
+    /// let explained = store.explain(totals, &total)?;
+    /// assert_eq!(explained.rows_of(prices)?.len(), 2); // the prices of tv and radio
+    /// assert_eq!(explained.rows_of(items)?.weight(&(1, "radio".into(), 2)), 1);
+    /// assert!(explained.to_string().contains("radio")); // a table for each input
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::verify`], but for a view that is all that is stored of its input.
+    fn explain<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        row: &T,
+    ) -> Result<Explanation, Error> {
+        let rederivation = self.graph().rederive(view)?;
+        let mut fetches = rederivation.fetches();
+        self.reading()?.answer(&mut fetches)?;
+        Ok(rederivation.run(fetches)?.explain(row)?)
     }
 }
 

@@ -35,5 +35,5 @@ mod view;
 pub use contract::{Committed, Pending, Reading, Store};
 pub use error::{Error, ErrorKind};
 pub use memory::MemoryStore;
-pub use verify::{Difference, Verified};
+pub use verify::{RowDifference, Verified};
 pub use view::{Rows, View};

@@ -14,12 +14,12 @@ use crate::{Error, Rows};
 pub struct Verified<T> {
     rows: u64,
     differing: u64,
-    differences: Vec<Difference<T>>,
+    differences: Vec<RowDifference<T>>,
 }
 
 /// A row whose weight in a view is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference<T> {
+pub struct RowDifference<T> {
     /// The row.
     pub row: T,
     /// The weight that the view has; 0 where it has not got the row.
@@ -46,12 +46,12 @@ impl<T> Verified<T> {
 
     /// The first rows that differ: those that the view has, in the order of the index that it was verified by; then
     /// those that it has not, in their own order.
-    pub fn differences(&self) -> &[Difference<T>] {
+    pub fn differences(&self) -> &[RowDifference<T>] {
         &self.differences
     }
 }
 
-impl<T: fmt::Debug> fmt::Display for Difference<T> {
+impl<T: fmt::Debug> fmt::Display for RowDifference<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.stored, self.derived) {
             (stored, 0) => write!(f, "{:?} is there (weight {stored})", self.row)?,
@@ -103,7 +103,7 @@ pub(crate) fn compare<T: Row>(
         if stored != derived {
             verified.differing += 1;
             if verified.differences.len() < most {
-                verified.differences.push(Difference {
+                verified.differences.push(RowDifference {
                     row,
                     stored,
                     derived,

@@ -12,7 +12,7 @@ use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
 use crate::state::key_text;
-use crate::tick::InputSlots;
+use crate::tick::{Explain, InputSlots};
 
 /// The stored state of a group: the total weight of its rows, and what is linear in them.
 pub(crate) type GroupState<K, A> = Keyed<K, (Weight, A)>;
@@ -151,6 +151,23 @@ where
         }
         apply.write(self.table, stored)?;
         apply.emit(out);
+        Ok(())
+    }
+
+    /// All rows of the groups.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<U>();
+        let mut groups: BTreeMap<G, Vec<(R, Weight)>> = BTreeMap::new();
+        for (row, weight) in explain.rows::<R>(0)? {
+            let group = groups.entry(self.index.key(&row)).or_default();
+            group.push((row, weight));
+        }
+        for (key, rows) in groups {
+            let value = self.parts.evaluate(&key, &rows)?;
+            if value.is_some_and(|value| wanted.contains(&(self.make)(&key, value))) {
+                explain.want(0, rows.into_iter().map(|(row, _)| row));
+            }
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use super::{Apply, Operator};
 use crate::delta::{ArrangedDelta, Delta, consolidate_arranged};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
+use crate::tick::Explain;
 
 /// Costs a write for each changed row, and no reads.
 pub(crate) struct Arrange<K, T> {
@@ -26,5 +27,12 @@ impl<K: IndexKey, T: Row> Operator for Arrange<K, T> {
 
     fn arranges(&self) -> Option<TableId> {
         Some(self.table)
+    }
+
+    /// The same rows.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<T>();
+        explain.want(0, wanted);
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use super::{Apply, Operator, Reads};
 use crate::delta::{ArrangedDelta, Delta, by_key, product};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
+use crate::tick::Explain;
 
 /// What a join makes of a key and the two rows that meet on it.
 pub(crate) type JoinMap<K, L, R, U> = dyn Fn(&K, &L, &R) -> U + Send + Sync;
@@ -77,4 +78,36 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
         apply.emit(out);
         Ok(())
     }
+
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        explain_join(self.map.as_ref(), explain)
+    }
+}
+
+/// The rows of both sides that meet and make a wanted row.
+pub(crate) fn explain_join<K: IndexKey, L: Row, R: Row, U: Row>(
+    map: &JoinMap<K, L, R, U>,
+    explain: &mut Explain<'_>,
+) -> Result<(), TickErrorKind> {
+    let wanted = explain.wanted::<U>();
+    let (lefts, rights) = (explain.arranged::<K, L>(0)?, explain.arranged::<K, R>(1)?);
+    let (mut from_left, mut from_right) = (Vec::new(), Vec::new());
+    let mut by_right = by_key(&rights).peekable();
+    for (key, lefts) in by_key(&lefts) {
+        while by_right.next_if(|(other, _)| *other < key).is_some() {}
+        let Some((_, rights)) = by_right.next_if(|(other, _)| *other == key) else {
+            continue;
+        };
+        for (_, left, _) in lefts {
+            for (_, right, _) in rights {
+                if wanted.contains(&map(key, left, right)) {
+                    from_left.push(left.clone());
+                    from_right.push(right.clone());
+                }
+            }
+        }
+    }
+    explain.want(0, from_left);
+    explain.want(1, from_right);
+    Ok(())
 }

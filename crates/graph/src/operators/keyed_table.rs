@@ -11,6 +11,7 @@ use crate::delta::{Delta, consolidate};
 use crate::error::TickErrorKind;
 use crate::plan::{TableId, VertexId};
 use crate::state::key_text;
+use crate::tick::Explain;
 
 /// Reads one key for each row that the change names. The rows are in the arrangement of its stream by its key, which
 /// writes them.
@@ -55,6 +56,10 @@ impl<K: IndexKey, T: Row> Operator for KeyedTable<K, T> {
         consolidate(&mut delta)?;
         apply.emit(delta);
         Ok(())
+    }
+
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        Ok(explain.find::<T>()?)
     }
 }
 

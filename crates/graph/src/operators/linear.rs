@@ -9,6 +9,7 @@ use crate::change::{Edited, RowEdit};
 use crate::delta::{Delta, consolidate};
 use crate::error::TickErrorKind;
 use crate::plan::VertexId;
+use crate::tick::Explain;
 
 /// An input: puts the rows of the change on its edges, as they are.
 pub(crate) struct Input<T> {
@@ -31,6 +32,10 @@ impl<T: Row> Operator for Input<T> {
         apply.emit(delta);
         Ok(())
     }
+
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        Ok(explain.find::<T>()?)
+    }
 }
 
 /// The sum of two or more streams: UNION ALL.
@@ -50,6 +55,16 @@ impl<T: Row> Operator for Plus<T> {
                     .flat_map(|(_, delta)| delta.iter().cloned())
                     .collect(),
             );
+        }
+        Ok(())
+    }
+
+    /// The row in each input that has it.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<T>();
+        for input in 0..explain.inputs() {
+            let rows = explain.rows::<T>(input)?.into_iter().map(|(row, _)| row);
+            explain.want(input, rows.filter(|row| wanted.contains(row)));
         }
         Ok(())
     }

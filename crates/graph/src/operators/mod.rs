@@ -47,7 +47,7 @@ use crate::plan::{Plan, TableId, VertexId};
 use crate::state::{
     Arrangement, Bucket, ErasedDelta, Place, Ranked, Span, TableDelta, TypedTable, WorkingSet,
 };
-use crate::tick::{ErasedNeeds, InputSlots, Needs, RangeNeed, Slot};
+use crate::tick::{ErasedNeeds, Explain, InputSlots, Needs, RangeNeed, Slot};
 
 /// One operator of a graph.
 pub(crate) trait Operator: Any + Send + Sync {
@@ -59,6 +59,11 @@ pub(crate) trait Operator: Any + Send + Sync {
 
     /// Computes the delta of the output, and those of the operator's own tables.
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind>;
+
+    /// Says which rows of the inputs made the rows that are wanted of it: enough of them that they make those again,
+    /// where more rows can't take any away. Never asked of operators that [depend on
+    /// history](Self::depends_on_history), nor of outputs.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind>;
 
     /// Whether it runs even in an iteration that does not touch its inputs.
     fn is_always_active(&self) -> bool {

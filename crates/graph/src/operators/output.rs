@@ -8,6 +8,7 @@ use deltaview_zset::ZSet;
 use super::{Apply, Operator};
 use crate::delta::Delta;
 use crate::error::TickErrorKind;
+use crate::tick::Explain;
 
 /// The delta of an output, as the user gets it.
 pub(crate) struct OutputDelta<T>(pub(crate) ZSet<T>);
@@ -25,5 +26,9 @@ impl<T: Row> Operator for Output<T> {
 
     fn is_output(&self) -> bool {
         true
+    }
+
+    fn explain(&self, _: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The semi-join and the anti-join: the rows of one side whose key the other side has, or has not. A product of the
 //! left side with a 0 or 1 a key, so its delta is that of a bilinear operator (DBSP §3, Theorem 3.4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use deltaview_schema::{IndexKey, Row};
@@ -11,6 +11,7 @@ use super::{Apply, GroupState, Operator, Reads};
 use crate::delta::{ArrangedDelta, Delta, by_key};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
+use crate::tick::Explain;
 
 /// Reads the count of each key that changed on the left, and the left rows of each key that came or went on the right.
 /// Has no table of its own.
@@ -93,6 +94,21 @@ impl<K: IndexKey + Row, L: Row> Operator for Present<K, L> {
             }
         }
         apply.emit(out);
+        Ok(())
+    }
+
+    /// The rows themselves; and where the other side has their keys, that.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<L>();
+        if self.keep {
+            let lefts = explain.arranged::<K, L>(0)?;
+            let lefts = lefts.into_iter().filter(|(_, row, _)| wanted.contains(row));
+            let keys: BTreeSet<K> = lefts.map(|(key, ..)| key).collect();
+            let counts = explain.rows::<Keyed<K, Weight>>(1)?.into_iter();
+            let counts = counts.map(|(count, _)| count);
+            explain.want(1, counts.filter(|count| keys.contains(&count.key)));
+        }
+        explain.want(0, wanted);
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use crate::error::TickErrorKind;
 use crate::plan::TableId;
 use crate::state::scan::Order;
 use crate::state::{Place, Ranked, Span};
+use crate::tick::Explain;
 
 /// The newest time of a group.
 pub(crate) type Newest<G, O> = Keyed<G, O>;
@@ -157,5 +158,9 @@ where
 
     fn depends_on_history(&self) -> bool {
         true
+    }
+
+    fn explain(&self, _: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        Ok(())
     }
 }

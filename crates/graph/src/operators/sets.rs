@@ -11,6 +11,7 @@ use super::{Apply, Operator, Reads};
 use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
+use crate::tick::Explain;
 
 /// The weight of a row in the output, of its weights in the inputs. Each is no greater than the greatest of them.
 pub(crate) type Weigh = fn(Weight, Weight) -> Weight;
@@ -73,6 +74,17 @@ impl<T: Row> Operator for RowByRow<T> {
             }
         }
         apply.emit(out);
+        Ok(())
+    }
+
+    /// The row in each input that has it.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<T>();
+        for input in 0..self.tables().count() {
+            let rows = explain.arranged::<(), T>(input)?;
+            let rows = rows.into_iter().map(|(_, row, _)| row);
+            explain.want(input, rows.filter(|row| wanted.contains(row)));
+        }
         Ok(())
     }
 }

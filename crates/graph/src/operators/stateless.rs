@@ -4,7 +4,7 @@
 //! next one starts, and nothing is collected in between. The stages keep their closures.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use deltaview_zset::{Weight, WeightOverflow};
 use super::{Apply, Operator};
 use crate::delta::Delta;
 use crate::error::TickErrorKind;
-use crate::tick::{InputSlots, Slot};
+use crate::tick::{Explain, InputSlots, Slot};
 
 /// Takes rows one at a time.
 pub(crate) type Step<T> = Box<dyn FnMut(T, Weight) -> Result<(), WeightOverflow>>;
@@ -28,6 +28,15 @@ pub(crate) trait Stage: Send + Sync {
     fn collect(&self) -> (Box<dyn Any>, Box<dyn FnOnce() -> Slot>);
     /// Feeds the delta on the incoming edge (of `In`) into a `Step<In>`.
     fn feed(&self, inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow>;
+    /// The `Step<Out>` that notes when a row comes that is wanted of the stage.
+    fn notice(&self, explain: &mut Explain<'_>) -> (Box<dyn Any>, Rc<Cell<bool>>);
+    /// Feeds each row of the input into a `Step<In>`, and wants those of which something was noticed.
+    fn want(
+        &self,
+        explain: &mut Explain<'_>,
+        step: Box<dyn Any>,
+        noticed: &Cell<bool>,
+    ) -> Result<(), WeightOverflow>;
 }
 
 /// A run of stateless operators.
@@ -36,19 +45,35 @@ pub(crate) struct Chain {
     pub(crate) stages: Vec<Arc<dyn Stage>>,
 }
 
+impl Chain {
+    fn ends(&self) -> Option<(&dyn Stage, &dyn Stage)> {
+        let (first, last) = (self.stages.first()?, self.stages.last()?);
+        Some((first.as_ref(), last.as_ref()))
+    }
+
+    /// All stages, one after the other, before a step.
+    fn link(&self, last: Box<dyn Any>) -> Box<dyn Any> {
+        let stages = self.stages.iter().rev();
+        stages.fold(last, |step, stage| stage.link(step))
+    }
+}
+
 impl Operator for Chain {
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
-        let (first, last) = match self.stages.as_slice() {
-            [first, .., last] => (first, last),
-            [only] => (only, only),
-            [] => return Ok(()),
-        };
-        let (mut step, take) = last.collect();
-        for stage in self.stages.iter().rev() {
-            step = stage.link(step);
+        if let Some((first, last)) = self.ends() {
+            let (step, take) = last.collect();
+            first.feed(apply.input_slots(), self.link(step))?;
+            apply.emit_slot(take());
         }
-        first.feed(apply.input_slots(), step)?;
-        apply.emit_slot(take());
+        Ok(())
+    }
+
+    /// The rows of which one becomes a wanted row.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        if let Some((first, last)) = self.ends() {
+            let (step, noticed) = last.notice(explain);
+            first.want(explain, self.link(step), &noticed)?;
+        }
         Ok(())
     }
 }
@@ -82,6 +107,36 @@ impl<In: Row, Out: Row> Typed<In, Out> {
         (Box::new(step), Box::new(take))
     }
 
+    fn notice(explain: &mut Explain<'_>) -> (Box<dyn Any>, Rc<Cell<bool>>) {
+        let wanted = explain.wanted::<Out>();
+        let noticed: Rc<Cell<bool>> = Rc::default();
+        let notice = Rc::clone(&noticed);
+        let step: Step<Out> = Box::new(move |row, _| {
+            notice.set(notice.get() || wanted.contains(&row));
+            Ok(())
+        });
+        (Box::new(step), noticed)
+    }
+
+    fn want(
+        explain: &mut Explain<'_>,
+        step: Box<dyn Any>,
+        noticed: &Cell<bool>,
+    ) -> Result<(), WeightOverflow> {
+        let mut step: Box<Step<In>> = step
+            .downcast()
+            .expect("stages are linked by the builder's types");
+        let mut wanted = Vec::new();
+        for (row, weight) in explain.rows::<In>(0)? {
+            step(row.clone(), weight)?;
+            if noticed.take() {
+                wanted.push(row);
+            }
+        }
+        explain.want(0, wanted);
+        Ok(())
+    }
+
     fn feed(inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow> {
         let mut step: Box<Step<In>> = step
             .downcast()
@@ -110,6 +165,17 @@ macro_rules! stage {
             }
             fn feed(&self, inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow> {
                 Typed::<$in, $out>::feed(inputs, step)
+            }
+            fn notice(&self, explain: &mut Explain<'_>) -> (Box<dyn Any>, Rc<Cell<bool>>) {
+                Typed::<$in, $out>::notice(explain)
+            }
+            fn want(
+                &self,
+                explain: &mut Explain<'_>,
+                step: Box<dyn Any>,
+                noticed: &Cell<bool>,
+            ) -> Result<(), WeightOverflow> {
+                Typed::<$in, $out>::want(explain, step, noticed)
             }
         }
     };

@@ -11,6 +11,7 @@ use crate::delta::{ArrangedDelta, Delta, consolidate, consolidate_arranged};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
 use crate::state::Arrangement;
+use crate::tick::Explain;
 
 macro_rules! remembers {
     ($(#[$doc:meta])* $name:ident, |$input:ident, $stored:ident| -> ($out:expr, $write:expr)) => {
@@ -45,6 +46,10 @@ macro_rules! remembers {
 
             fn depends_on_history(&self) -> bool {
                 true
+            }
+
+            fn explain(&self, _: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+                Ok(())
             }
         }
     };

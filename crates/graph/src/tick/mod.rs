@@ -25,6 +25,7 @@
 
 mod answers;
 mod commit;
+mod explain;
 mod fetch;
 mod needs;
 mod rederive;
@@ -38,6 +39,8 @@ use std::sync::Arc;
 
 pub(crate) use answers::Contents;
 pub use commit::{Changes, Commit, TableWrites, Write};
+pub use explain::Explanation;
+pub(crate) use explain::{Explain, Wanted};
 pub(crate) use fetch::ErasedFetch;
 pub use fetch::{Fetch, FetchKeys, FetchRange, RangeStart};
 pub(crate) use needs::{ErasedNeeds, Needs, RangeNeed};

@@ -1,6 +1,6 @@
 //! Deriving a view anew from the inputs it comes from, as they are stored now. It owns what must be read for that, and
 //! runs the vertices that lead to the view once, from nothing, with all that the inputs have as one change. It changes
-//! no state: what it derives is for comparing, and for explaining.
+//! no state: what it derives is for comparing, and for explaining (`explain.rs`).
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

@@ -2,7 +2,7 @@
 
 use deltaview_graph::Edit;
 use deltaview_schema::codec;
-use deltaview_store::{Difference, ErrorKind, Store, Verified};
+use deltaview_store::{ErrorKind, RowDifference, Store, Verified};
 use deltaview_store_sqlite::SqliteStore;
 use deltaview_zset::{Keyed, Pair};
 
@@ -33,7 +33,7 @@ fn differ<T: std::fmt::Debug + PartialEq>(verified: &Verified<T>, expected: &[(T
     let found = verified.differences().iter();
     let found: Vec<(&T, i64, i64)> = found
         .map(
-            |Difference {
+            |RowDifference {
                  row,
                  stored,
                  derived,

@@ -323,6 +323,7 @@ suite! { $
         a_view_that_depends_on_history_is_an_error
         a_view_of_another_graph_is_not_verified
         verifying_changes_nothing
+        the_rows_that_a_row_comes_from_are_named
     }
     history {
         a_long_history_is_what_a_model_says

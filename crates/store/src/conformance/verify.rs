@@ -1,11 +1,11 @@
-//! `verify`: views beside what is derived of their inputs.
+//! `verify`: views beside what is derived of their inputs; `explain`: the rows of the inputs that a row comes from.
 
 use deltaview_graph::{Builder, Edit, Graph, InputHandle, RederiveError, TableHandle, ViewHandle};
 use deltaview_schema::{Index, IndexKey, Row};
-use deltaview_zset::{Pair, ZSet};
+use deltaview_zset::{Keyed, Pair, ZSet};
 
 use super::Harness;
-use super::support::{Dice, Must, Opened, graph};
+use super::support::{Dice, Must, Opened, graph, weighted};
 use crate::{ErrorKind, Store};
 
 /// Two small numbers: with so few of them, all sorts of rows meet.
@@ -229,5 +229,33 @@ pub fn verifying_changes_nothing<H: Harness>() {
     it.change().remove(numbers, [1]).commit().must();
     assert_eq!(it.verify(doubled).must().rows(), 1);
     assert_eq!(it.rows(doubled).weight(&4), 2);
-    assert_eq!(it.rows(kept), super::support::weighted([(2, 2)]));
+    assert_eq!(it.rows(kept), weighted([(2, 2)]));
+}
+
+pub fn the_rows_that_a_row_comes_from_are_named<H: Harness>() {
+    let (graph, (edges, table, totals)) = graph(|g| {
+        let edges = g.input::<Edge>("edges");
+        let table = g.table("table", by_from());
+        let met = edges.join_map(*table, by_to(), by_from(), |_, edge, row| (edge.0, row.1));
+        let totals = met.group_by(by_from()).sum(|met| i64::from(met.1));
+        (edges.handle(), table.handle(), totals.view("totals"))
+    });
+    let mut it = Opened::<H>::new(&graph);
+    it.change()
+        .insert(edges, [(1, 2), (1, 3), (1, 3), (2, 3), (1, 4)])
+        .insert(table, [(2, 20), (3, 30), (5, 50)])
+        .commit()
+        .must();
+    let it = it.reopened();
+    let total = it.view(totals).get(&1).must().expect("1 has edges");
+    assert_eq!(total.value, 80);
+    let explained = it.explain(totals, &total).must();
+    let expected = weighted([((1, 2), 1), ((1, 3), 2)]);
+    assert_eq!(explained.rows_of(edges).must(), expected);
+    let expected = weighted([((2, 20), 1), ((3, 30), 1)]);
+    assert_eq!(explained.rows_of(table).must(), expected);
+    assert_eq!(explained.inputs().collect::<Vec<_>>(), ["edges", "table"]);
+    // A row that the view should not have comes from nowhere.
+    let other = Keyed::new(1, 81);
+    assert!(it.explain(totals, &other).must().is_empty());
 }

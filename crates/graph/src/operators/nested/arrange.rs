@@ -10,7 +10,7 @@ use crate::delta::{ArrangedDelta, Delta, consolidate_arranged};
 use crate::error::TickErrorKind;
 use crate::operators::{Apply, Reads};
 use crate::plan::TableId;
-use crate::tick::{InputSlots, Slot};
+use crate::tick::{Explain, InputSlots, Slot};
 
 /// Costs a write for each row that joins or leaves at a step, and no reads.
 pub(crate) struct NestedArrange<K, T> {
@@ -52,5 +52,12 @@ impl<K: IndexKey, T: Row> Nested for NestedArrange<K, T> {
     fn write(&self, mut local: Self::Local, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
         consolidate_arranged(&mut local)?;
         apply.write(self.table, local)
+    }
+
+    /// The same rows.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<T>();
+        explain.want(0, wanted);
+        Ok(())
     }
 }

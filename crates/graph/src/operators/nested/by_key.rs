@@ -1,7 +1,7 @@
 //! Any operator inside of a recursion whose output falls into parts by a key: what it puts out for a key is a function
 //! of the rows of that key. It is evaluated from those rows, before and after, at each step where they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
@@ -12,7 +12,7 @@ use super::{ByStep, Due, Nested, Side, StepNumber, by_key, take_due};
 use crate::delta::{ArrangedDelta, Delta, consolidate};
 use crate::error::TickErrorKind;
 use crate::operators::Reads;
-use crate::tick::{InputSlots, Slot};
+use crate::tick::{Explain, InputSlots, Slot};
 
 /// What an operator makes of the rows of a key, those of the left input and those of the right one, each row once, in
 /// order.
@@ -118,6 +118,37 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Nested for ByKey<K, L, R, U> {
     fn due(local: &Self::Local) -> Option<StepNumber> {
         local.due.keys().next().copied()
     }
+
+    /// All rows of the keys of which a wanted row is made.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<U>();
+        let lefts = explain.arranged::<K, L>(0)?;
+        let rights = match &self.right {
+            Some(_) => explain.arranged::<K, R>(1)?,
+            None => Vec::new(),
+        };
+        let (lefts, rights) = (by_key(Some(&lefts)), by_key(Some(&rights)));
+        let keys: BTreeSet<&K> = lefts.keys().chain(rights.keys()).copied().collect();
+        for key in keys {
+            let left = rows_of(lefts.get(key).copied());
+            let right = rows_of(rights.get(key).copied());
+            let out = (self.evaluate)(key, &left, &right)?;
+            if out.iter().any(|(row, _)| wanted.contains(row)) {
+                explain.want(0, left.into_iter().map(|(row, _)| row));
+                if self.right.is_some() {
+                    explain.want(1, right.into_iter().map(|(row, _)| row));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a key without it.
+fn rows_of<K, T: Clone>(rows: Option<&[(K, T, Weight)]>) -> Delta<T> {
+    let rows = rows.into_iter().flatten();
+    rows.map(|(_, row, weight)| (row.clone(), *weight))
+        .collect()
 }
 
 /// The rows of a key up to a step: as they are stored, and with what has changed.

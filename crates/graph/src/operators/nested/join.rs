@@ -11,8 +11,9 @@ use deltaview_zset::Weight;
 use super::{ByStep, Due, Nested, Side, StepNumber, by_key, take_due};
 use crate::delta::{ArrangedDelta, Delta, product};
 use crate::error::TickErrorKind;
-use crate::operators::{JoinMap, Reads};
-use crate::tick::{InputSlots, Slot};
+use crate::operators::Reads;
+use crate::operators::join::{JoinMap, explain_join};
+use crate::tick::{Explain, InputSlots, Slot};
 
 /// Reads, for each key that changed on one side, the rows of the other side, of all steps.
 pub(crate) struct NestedJoin<K, L, R, U> {
@@ -132,6 +133,10 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Nested for NestedJoin<K, L, R, U> {
 
     fn due(local: &Self::Local) -> Option<StepNumber> {
         local.due.keys().next().copied()
+    }
+
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        explain_join(self.map.as_ref(), explain)
     }
 }
 

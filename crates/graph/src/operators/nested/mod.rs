@@ -27,7 +27,7 @@ use super::{Apply, Operator, Reads};
 use crate::delta::ArrangedDelta;
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
-use crate::tick::{InputSlots, Slot};
+use crate::tick::{Explain, InputSlots, Slot};
 
 /// A step of a fixed point, from 0.
 pub(crate) type StepNumber = u32;
@@ -61,6 +61,9 @@ pub(crate) trait Nested: Send + Sync + 'static {
     /// The next step at which it must run even where nothing flows into it.
     fn due(local: &Self::Local) -> Option<StepNumber>;
 
+    /// Says where the rows that are wanted of it come from: see [`Operator::explain`].
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind>;
+
     /// Writes what the iteration changes, once all steps are done.
     fn write(&self, _local: Self::Local, _apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
         Ok(())
@@ -79,6 +82,7 @@ pub(crate) trait ErasedNested: Send + Sync {
         reads: &Reads<'_>,
     ) -> Result<Slot, TickErrorKind>;
     fn due(&self, local: &dyn Any) -> Option<StepNumber>;
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind>;
     fn write(&self, local: Box<dyn Any + Send>, apply: &mut Apply<'_>)
     -> Result<(), TickErrorKind>;
 }
@@ -103,6 +107,9 @@ impl<N: Nested> ErasedNested for N {
     }
     fn due(&self, local: &dyn Any) -> Option<StepNumber> {
         N::due(local.downcast_ref().expect(OWN))
+    }
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        Nested::explain(self, explain)
     }
     fn write(
         &self,
@@ -133,6 +140,10 @@ impl Nested for Linear {
 
     fn due((): &()) -> Option<StepNumber> {
         None
+    }
+
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        self.0.explain(explain)
     }
 }
 

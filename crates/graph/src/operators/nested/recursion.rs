@@ -1,6 +1,7 @@
 //! The fixed point: runs the operators inside of it step by step, until a step changes nothing and none is due.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use deltaview_schema::Row;
@@ -8,8 +9,8 @@ use deltaview_schema::Row;
 use super::{ErasedNested, StepNumber};
 use crate::delta::{Delta, consolidate};
 use crate::error::TickErrorKind;
-use crate::operators::{Apply, Operator, Reads};
-use crate::tick::{InputSlots, Slot};
+use crate::operators::{Apply, Operator, Reads, StepNeeds};
+use crate::tick::{Explain, InputSlots, Slot, Wanted};
 
 /// A vertex inside of a recursion.
 pub(crate) struct InnerVertex {
@@ -38,6 +39,8 @@ struct Run<T> {
     locals: Vec<Box<dyn Any + Send>>,
     /// What all steps so far have put out.
     out: Delta<T>,
+    /// By position, what the steps have put there, where that is to be kept.
+    kept: Option<Vec<Vec<Slot>>>,
 }
 
 impl<T: Row> Recursion<T> {
@@ -54,6 +57,7 @@ impl<T: Row> Recursion<T> {
                 .map(|vertex| vertex.operator.start())
                 .collect(),
             out: Vec::new(),
+            kept: None,
         }
     }
 
@@ -75,6 +79,11 @@ impl<T: Row> Recursion<T> {
                     run.slots[self.outside + 1 + run.next] = slot;
                 }
                 run.next += 1;
+            }
+            if let Some(kept) = &mut run.kept {
+                for (kept, slot) in kept.iter_mut().zip(&run.slots) {
+                    kept.extend(slot.is_some().then(|| slot.clone()));
+                }
             }
             let fed_back = run.slots.last_mut().and_then(Option::take);
             if let Some(delta) = fed_back
@@ -109,6 +118,23 @@ impl<T: Row> Recursion<T> {
     }
 }
 
+impl<T: Row> Recursion<T> {
+    /// What flows inside at all steps, for inputs from nothing.
+    fn contents(&self, explain: &Explain<'_>) -> Result<Vec<Vec<Slot>>, TickErrorKind> {
+        let slots: Vec<Slot> = (0..self.outside).map(|input| explain.slot(input)).collect();
+        let positions: Vec<usize> = (0..self.outside).collect();
+        let inputs = InputSlots::of(&slots, &positions);
+        let mut run = self.start(inputs);
+        run.kept = Some(vec![Vec::new(); run.slots.len()]);
+        let (mut needs, none) = (StepNeeds::new(), Box::new(()));
+        let (plan, state, change) = (explain.plan, explain.state, explain.change);
+        let mut reads = Reads::new(plan, state, change, inputs, &mut needs, none);
+        let ended = self.advance(&mut run, &mut reads)?;
+        debug_assert!(ended, "nothing is missing in a complete state");
+        Ok(run.kept.unwrap_or_default())
+    }
+}
+
 impl<T: Row> Operator for Recursion<T> {
     fn reads(&self, reads: &mut Reads<'_>) -> Result<(), TickErrorKind> {
         let mut run = reads
@@ -127,6 +153,37 @@ impl<T: Row> Operator for Recursion<T> {
             vertex.operator.write(local, apply)?;
         }
         apply.emit(run.out);
+        Ok(())
+    }
+
+    /// All rows from outside that have a part in any way to derive the rows, however long.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let contents = self.contents(explain)?;
+        let mut wanted: Wanted = std::iter::repeat_with(|| None)
+            .take(contents.len())
+            .collect();
+        let (feedback, last) = (self.outside, contents.len() - 1);
+        let mut next = explain.wanted::<T>();
+        let mut known = BTreeSet::new();
+        while !next.is_empty() {
+            known.extend(next.iter().cloned());
+            wanted[last] = Some(Box::new(next));
+            for (vertex, position) in self.vertices.iter().zip(feedback + 1..last + 1).rev() {
+                if wanted[position].is_some() {
+                    let mut inside =
+                        explain.inside(&contents, &mut wanted, position, &vertex.inputs);
+                    vertex.operator.explain(&mut inside)?;
+                }
+            }
+            let mut fed_back = explain.inside(&contents, &mut wanted, feedback, &[]);
+            next = fed_back.wanted::<T>();
+            next.retain(|row| !known.contains(row));
+        }
+        for (input, wanted) in wanted.into_iter().take(self.outside).enumerate() {
+            if let Some(wanted) = wanted {
+                explain.want_erased(input, wanted);
+            }
+        }
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use crate::operators::{Apply, Operator, Reads};
 use crate::plan::TableId;
 use crate::state::ranked::Ranked;
 use crate::state::scan::Order;
+use crate::tick::Explain;
 
 /// Which copies are taken: so many, after the first `offset`.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,13 @@ impl<G: IndexKey, R: Row, O: IndexKey> Operator for First<G, R, O> {
             self.out(apply, group, delta, &mut out)?;
         }
         apply.emit(out);
+        Ok(())
+    }
+
+    /// The rows themselves, and none of those that come before them.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<R>();
+        explain.want(0, wanted);
         Ok(())
     }
 }

@@ -20,6 +20,7 @@ use crate::plan::TableId;
 use crate::state::key_text;
 use crate::state::ranked::{Ranked, Span};
 use crate::state::scan::Order;
+use crate::tick::Explain;
 
 pub(crate) use crate::state::ranked::Place;
 
@@ -455,6 +456,27 @@ where
         apply.emit(out);
         Ok(())
     }
+
+    /// All rows of the partitions.
+    fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        let wanted = explain.wanted::<U>();
+        let rows = explain.arranged::<Ranked<G, O>, R>(0)?;
+        for (group, rows) in by_group(Some(&rows)) {
+            let placed = rows
+                .iter()
+                .filter_map(|(key, row, weight)| match &key.place {
+                    Place::At(order) => Some((order.clone(), row, *weight)),
+                    Place::Start | Place::End => None,
+                });
+            let placed: Vec<(O, &R, Weight)> = placed.collect();
+            let functions = self.functions.as_ref();
+            let out = window_of_sorted(functions, self.make.as_ref(), group, &placed)?;
+            if out.iter().any(|(row, _)| wanted.contains(row)) {
+                explain.want(0, rows.iter().map(|(_, row, _)| row.clone()));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// All that a window puts out for the rows of a partition.
@@ -465,7 +487,16 @@ pub(crate) fn window_of_rows<G: IndexKey, R: Row, O: IndexKey, A: Row, V, U: Ord
     group: &G,
     rows: &[(R, Weight)],
 ) -> Result<Delta<U>, TickErrorKind> {
-    let sorted = sorted(order, rows);
+    window_of_sorted(functions, make, group, &sorted(order, rows))
+}
+
+/// All that a window puts out for the rows of a partition, which are in order.
+fn window_of_sorted<G: IndexKey, R: Row, O: IndexKey, A: Row, V, U: Ord>(
+    functions: &dyn Windowed<R, A, V>,
+    make: &WindowFunction<R, V, U>,
+    group: &G,
+    sorted: &[(O, &R, Weight)],
+) -> Result<Delta<U>, TickErrorKind> {
     let start = || Sequence::new((0, 0, functions.zero()));
     let mut part: Part<'_, '_, G, O, R, A, V> = Part {
         functions,

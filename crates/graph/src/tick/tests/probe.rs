@@ -107,6 +107,10 @@ impl<G: IndexKey, O: IndexKey, T: Row> Operator for Probe<G, O, T> {
     fn is_always_active(&self) -> bool {
         true
     }
+
+    fn explain(&self, _: &mut Explain<'_>) -> Result<(), TickErrorKind> {
+        Ok(())
+    }
 }
 
 /// Puts the operator at the end of a stream.

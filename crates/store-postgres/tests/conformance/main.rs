@@ -1,0 +1,103 @@
+//! The behavioural suite of all stores, on a real server, which `DELTAVIEW_TEST_POSTGRES` names. It is apart from the
+//! other tests because it takes long to compile.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use deltaview_graph::{Bounds, Change, Graph, Order, ViewHandle};
+use deltaview_schema::{IndexKey, Row};
+use deltaview_store::conformance::Harness;
+use deltaview_store::{Committed, Error, Rows, Store};
+use deltaview_store_postgres::PostgresStore;
+use futures::future::BoxFuture;
+use tokio::runtime::Runtime;
+
+use common::{Place, blocking};
+
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "../postgres/common.rs"]
+mod common;
+
+/// The store, with each call blocking until it is done: for tests that know the contract of stores.
+pub(crate) struct Blocking {
+    store: PostgresStore,
+    runtime: Arc<Runtime>,
+}
+
+impl Blocking {
+    pub(crate) fn connect(runtime: &Arc<Runtime>, place: &Place, graph: &Graph) -> Result<Self, Error> {
+        let store = runtime.block_on(place.try_connect(graph))?;
+        Ok(Self {
+            store,
+            runtime: Arc::clone(runtime),
+        })
+    }
+}
+
+impl Blocking {
+    /// Boxed, so that what waits is compiled once for each sort of result, and not once for each sort of row.
+    fn wait<'a, R>(&self, future: impl Future<Output = R> + Send + 'a) -> R {
+        let future: BoxFuture<'a, R> = Box::pin(future);
+        self.runtime.block_on(future)
+    }
+}
+
+impl Store for Blocking {
+    fn graph(&self) -> &Graph {
+        self.store.graph()
+    }
+
+    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
+        self.wait(self.store.commit(change))
+    }
+
+    fn time(&self) -> Result<i64, Error> {
+        self.wait(self.store.time())
+    }
+
+    fn scan<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        bounds: Bounds<K>,
+        order: Order,
+    ) -> Result<Rows<'_, T>, Error> {
+        let view = self.store.view(view);
+        let view = match order {
+            Order::Forward => view,
+            Order::Backward => view.rev(),
+        };
+        let mut rows = self.wait(view.scan(bounds))?;
+        Ok(Rows::new(std::iter::from_fn(move || {
+            self.wait(rows.next())
+        })))
+    }
+}
+
+struct OnPostgres {
+    place: Place,
+    runtime: Arc<Runtime>,
+}
+
+impl Harness for OnPostgres {
+    type Store = Blocking;
+    const DURABLE: bool = true;
+    const NUL_IN_TEXT_KEYS: bool = false;
+
+    fn new() -> Self {
+        Self {
+            place: Place::new(),
+            runtime: Arc::new(blocking()),
+        }
+    }
+
+    fn open(&self, graph: &Graph) -> Result<Blocking, Error> {
+        Blocking::connect(&self.runtime, &self.place, graph)
+    }
+}
+
+/// The tests that need a server: `cargo xtask test` knows them by the name of this module.
+mod on_postgres {
+    use super::OnPostgres;
+
+    deltaview_store::conformance!(OnPostgres);
+}

@@ -23,11 +23,7 @@ pub(crate) enum Found {
 }
 
 /// Compares what a schema has with the graph, and changes nothing. Call it inside of a transaction that sees one state.
-pub(crate) async fn check(
-    client: &Client,
-    graph: &Graph,
-    namespace: &str,
-) -> Result<Found, Error> {
+pub(crate) async fn check(client: &Client, graph: &Graph, namespace: &str) -> Result<Found, Error> {
     let doing = || reading(graph, namespace);
     check_server(client).await?;
     let there = relations(client, graph, namespace).await?;
@@ -104,8 +100,9 @@ async fn check_server(client: &Client) -> Result<(), Error> {
     let version: i32 = row.try_get(0).context(doing)?;
     let encoding: String = row.try_get(1).context(doing)?;
     if version < OLDEST {
-        let message =
-            format!("the server is a Postgres of version {version}: use one of version 13 or newer");
+        let message = format!(
+            "the server is a Postgres of version {version}: use one of version 13 or newer"
+        );
         return Err(Error::new(ErrorKind::Database, message));
     }
     if encoding != "UTF8" {
@@ -144,10 +141,7 @@ async fn relations(
                JOIN pg_catalog.pg_namespace AS n ON n.oid = y.typnamespace \
                WHERE n.nspname::text = $1 AND y.typname::text = ANY ($2) AND y.typrelid = 0";
     let rows = client
-        .query_typed(
-            sql,
-            &[(&namespace, Type::TEXT), (&names, Type::TEXT_ARRAY)],
-        )
+        .query_typed(sql, &[(&namespace, Type::TEXT), (&names, Type::TEXT_ARRAY)])
         .await
         .context(doing)?;
     let mut found = BTreeMap::new();

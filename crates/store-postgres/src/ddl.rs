@@ -163,12 +163,8 @@ impl<'a> Ddl<'a> {
         let place = self.place(&table_name(schema));
         let mut sql = format!("CREATE TABLE {place} (\n  {}\n);\n", lines.join(",\n  "));
         let mut push_index = |kind: &str, name: &str, columns: &str| {
-            writeln!(
-                sql,
-                "CREATE {kind} {} ON {place} ({columns});",
-                quote(name)
-            )
-            .expect("writing to a string succeeds");
+            writeln!(sql, "CREATE {kind} {} ON {place} ({columns});", quote(name))
+                .expect("writing to a string succeeds");
         };
         let order = |parts: &[_]| order_by(&terms_of(parts, ""), false);
         push_index(

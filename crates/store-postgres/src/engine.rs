@@ -67,7 +67,9 @@ impl Engine {
             graph: graph.clone(),
             namespace: namespace.to_string(),
             lock_key: lock_key(namespace, graph.name()),
-            tables: tables.map(|each| (each.id(), table(each.schema()))).collect(),
+            tables: tables
+                .map(|each| (each.id(), table(each.schema())))
+                .collect(),
         }
     }
 
@@ -221,7 +223,10 @@ impl Engine {
     /// The time of the last iteration.
     pub(crate) async fn time(&self, client: &Client) -> Result<i64, Error> {
         let doing = || format!("reading the time of graph `{}`", self.graph.name());
-        let sql = format!("SELECT \"t\" FROM {} WHERE \"graph\" = $1", self.place(CLOCK));
+        let sql = format!(
+            "SELECT \"t\" FROM {} WHERE \"graph\" = $1",
+            self.place(CLOCK)
+        );
         client
             .query_typed_opt(&sql, &[(&self.graph.name(), Type::TEXT)])
             .await

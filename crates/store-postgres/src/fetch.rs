@@ -94,8 +94,14 @@ impl<'a> Reader<'a> {
         let mut read = vec![0_usize; ranges];
         let mut is_enough = vec![false; ranges];
         // All are sent before the first is answered.
-        let requests = asked.iter().map(|asked| self.query(&asked.sql, &asked.arrays));
-        for (rows, asked) in futures::future::join_all(requests).await.into_iter().zip(&asked) {
+        let requests = asked
+            .iter()
+            .map(|asked| self.query(&asked.sql, &asked.arrays));
+        for (rows, asked) in futures::future::join_all(requests)
+            .await
+            .into_iter()
+            .zip(&asked)
+        {
             let mut rows = pin!(rows?);
             while let Some(row) = self.next(rows.try_next().await)? {
                 let (position, stored) = (self.position(&row)?, self.stored(&row, 1)?);
@@ -130,7 +136,10 @@ impl<'a> Reader<'a> {
         keys: usize,
         more: impl Fn(usize, &mut [Array]),
     ) -> Result<Vec<Array>, Error> {
-        let mut arrays: Vec<Array> = parts.iter().map(|part| Array::of(part.column_type)).collect();
+        let mut arrays: Vec<Array> = parts
+            .iter()
+            .map(|part| Array::of(part.column_type))
+            .collect();
         let mut positions = Array::of(ColumnType::Int);
         for position in 0..keys {
             let mut key = Vec::new();
@@ -185,11 +194,16 @@ impl<'a> Reader<'a> {
         let values = asked
             .iter()
             .map(|array| (array as &(dyn ToSql + Sync), array.array_type()));
-        let rows = self.client.query_typed_raw(sql, values.collect::<Vec<(_, Type)>>());
+        let rows = self
+            .client
+            .query_typed_raw(sql, values.collect::<Vec<(_, Type)>>());
         rows.await.map_err(|error| self.failed(error))
     }
 
-    fn next(&self, row: Result<Option<Row>, tokio_postgres::Error>) -> Result<Option<Row>, Failure> {
+    fn next(
+        &self,
+        row: Result<Option<Row>, tokio_postgres::Error>,
+    ) -> Result<Option<Row>, Failure> {
         row.map_err(|error| self.failed(error))
     }
 

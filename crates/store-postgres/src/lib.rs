@@ -5,6 +5,8 @@ mod engine;
 mod error;
 mod fetch;
 mod names;
+#[cfg(test)]
+mod on_postgres;
 mod options;
 mod pipeline;
 mod ranges;

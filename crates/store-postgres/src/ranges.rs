@@ -133,7 +133,10 @@ impl RangeShape {
                 format!("SELECT {columns} FROM {place} AS t WHERE {condition}")
             })
             .collect();
-        let mut kinds: Vec<&str> = bound.iter().map(|part| plain_type(part.column_type)).collect();
+        let mut kinds: Vec<&str> = bound
+            .iter()
+            .map(|part| plain_type(part.column_type))
+            .collect();
         kinds.push("bigint");
         let enough = format!("k.k{}", bound.len());
         let order = |prefix: &str| {
@@ -148,7 +151,10 @@ impl RangeShape {
             (String::new(), String::new())
         } else {
             (
-                format!(" ORDER BY {} FETCH FIRST ({enough}) ROWS WITH TIES", order("u")),
+                format!(
+                    " ORDER BY {} FETCH FIRST ({enough}) ROWS WITH TIES",
+                    order("u")
+                ),
                 format!(", {}", order("r")),
             )
         };

@@ -68,8 +68,7 @@ impl Reader {
 
     /// Begins the transaction, and reads the time of its state.
     pub(crate) async fn begin_with_time(&self) -> Result<i64, Error> {
-        let (begun, time) =
-            futures::join!(self.begin(), self.inner.engine.time(self.client()));
+        let (begun, time) = futures::join!(self.begin(), self.inner.engine.time(self.client()));
         begun.context(|| "beginning to read".to_string())?;
         time
     }
@@ -332,10 +331,16 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         if let Some(end) = end
             && range.fixed < self.terms_of_index()
             && !end.is_cut(range.fixed + 1)
-            && start.map_or(range.fixed == 0, |start| start.starts_alike(end, range.fixed))
+            && start.map_or(range.fixed == 0, |start| {
+                start.starts_alike(end, range.fixed)
+            })
         {
             let term = &self.terms[range.fixed];
-            let operator = if beyond(term, backward) == ">" { "<=" } else { ">=" };
+            let operator = if beyond(term, backward) == ">" {
+                "<="
+            } else {
+                ">="
+            };
             condition.push_str(&format!(
                 " AND {} {operator} {}",
                 term.sql, end.terms[range.fixed]

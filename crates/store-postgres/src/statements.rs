@@ -71,11 +71,7 @@ pub(crate) fn unnested(types: &[&str], with_position: bool) -> String {
         arrays.push(format!("${}::bigint[]", types.len() + 1));
         names.push("o".to_string());
     }
-    format!(
-        "unnest({}) AS k({})",
-        arrays.join(", "),
-        names.join(", ")
-    )
+    format!("unnest({}) AS k({})", arrays.join(", "), names.join(", "))
 }
 
 /// That the columns of `t` are those of `k`, term by term, as the index has them.
@@ -97,7 +93,10 @@ pub(crate) fn equal(parts: &[KeyPart]) -> String {
 }
 
 fn types(parts: &[KeyPart]) -> Vec<&'static str> {
-    parts.iter().map(|part| plain_type(part.column_type)).collect()
+    parts
+        .iter()
+        .map(|part| plain_type(part.column_type))
+        .collect()
 }
 
 impl Statements {

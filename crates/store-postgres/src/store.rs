@@ -167,10 +167,7 @@ impl PostgresStore {
                 Ok(committed) => return Ok(committed),
                 Err(error) => error,
             };
-            let is_passing = matches!(
-                error.kind(),
-                ErrorKind::Conflict | ErrorKind::Disconnected
-            );
+            let is_passing = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Disconnected);
             if !is_passing || !pauses.wait().await {
                 return Err(error);
             }
@@ -345,7 +342,8 @@ impl Inner {
             // The connection is of no more use, and the pool may have no other place for one.
             drop(Object::take(connection));
             if !self.find_out(&written.ticket).await? {
-                let message = format!("{doing}: the connection was lost, and nothing was committed");
+                let message =
+                    format!("{doing}: the connection was lost, and nothing was committed");
                 return Err(Error::new(ErrorKind::Disconnected, message).caused_by(error));
             }
         }
@@ -385,7 +383,10 @@ impl Inner {
         client
             .query_typed(
                 stop,
-                &[(&ticket.backend, Type::INT4), (&ticket.transaction, Type::TEXT)],
+                &[
+                    (&ticket.backend, Type::INT4),
+                    (&ticket.transaction, Type::TEXT),
+                ],
             )
             .await
             .context(doing)?;

@@ -107,13 +107,19 @@ impl Writer<'_> {
                 data,
             } => {
                 let identity = self.table.schema.has_identity().then_some(&[][..]);
-                self.push(Kind::Put, key, identity, |arrays| {
-                    let [data_array, others @ ..] = arrays else {
-                        unreachable!("a row has data");
-                    };
-                    data_array.push_bytes(Some(data));
-                    push_key(others, secondary)
-                }, data.len())
+                self.push(
+                    Kind::Put,
+                    key,
+                    identity,
+                    |arrays| {
+                        let [data_array, others @ ..] = arrays else {
+                            unreachable!("a row has data");
+                        };
+                        data_array.push_bytes(Some(data));
+                        push_key(others, secondary)
+                    },
+                    data.len(),
+                )
             }
             Write::Delete { key } => {
                 let identity = self.table.schema.has_identity().then_some(&[][..]);
@@ -186,11 +192,14 @@ impl Writer<'_> {
         });
         if self.open[place].rows > 0 && self.open[place].size() + bytes > CHUNK_BYTES {
             let next = self.table.batch(kind);
-            self.full.push(std::mem::replace(&mut self.open[place], next));
+            self.full
+                .push(std::mem::replace(&mut self.open[place], next));
         }
         let batch = &mut self.open[place];
         batch.rows += 1;
-        let (of_key, others) = batch.arrays.split_at_mut(key.len() + usize::from(identity.is_some()));
+        let (of_key, others) = batch
+            .arrays
+            .split_at_mut(key.len() + usize::from(identity.is_some()));
         let pushed = push_key(of_key, key).and_then(|()| {
             if let Some(array) = of_key.last_mut()
                 && let Some(identity) = identity
@@ -207,7 +216,10 @@ impl EngineTable {
     /// An empty batch.
     fn batch(&self, kind: Kind) -> Batch {
         let schema = &self.schema;
-        let mut columns: Vec<ColumnType> = key_parts(schema).iter().map(|part| part.column_type).collect();
+        let mut columns: Vec<ColumnType> = key_parts(schema)
+            .iter()
+            .map(|part| part.column_type)
+            .collect();
         if let Kind::Put | Kind::Add = kind {
             columns.push(ColumnType::Bytes);
             if !schema.unique {

@@ -2,6 +2,7 @@
 //! other tests because it takes long to compile.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use deltaview_graph::{Bounds, Change, Graph, Order, ViewHandle};
@@ -9,7 +10,6 @@ use deltaview_schema::{IndexKey, Row};
 use deltaview_store::conformance::Harness;
 use deltaview_store::{Committed, Error, Rows, Store};
 use deltaview_store_postgres::PostgresStore;
-use futures::future::BoxFuture;
 use tokio::runtime::Runtime;
 
 use common::{Place, blocking};
@@ -25,7 +25,11 @@ pub(crate) struct Blocking {
 }
 
 impl Blocking {
-    pub(crate) fn connect(runtime: &Arc<Runtime>, place: &Place, graph: &Graph) -> Result<Self, Error> {
+    pub(crate) fn connect(
+        runtime: &Arc<Runtime>,
+        place: &Place,
+        graph: &Graph,
+    ) -> Result<Self, Error> {
         let store = runtime.block_on(place.try_connect(graph))?;
         Ok(Self {
             store,
@@ -35,10 +39,13 @@ impl Blocking {
 }
 
 impl Blocking {
-    /// Boxed, so that what waits is compiled once for each sort of result, and not once for each sort of row.
-    fn wait<'a, R>(&self, future: impl Future<Output = R> + Send + 'a) -> R {
-        let future: BoxFuture<'a, R> = Box::pin(future);
-        self.runtime.block_on(future)
+    /// What waits knows no types: so it is compiled once, and not once for each sort of row.
+    fn wait<R>(&self, future: impl Future<Output = R>) -> R {
+        let mut result = None;
+        let mut waiting = std::pin::pin!(async { result = Some(future.await) });
+        let waiting: Pin<&mut dyn Future<Output = ()>> = waiting.as_mut();
+        self.runtime.block_on(waiting);
+        result.expect("the future has come to its end")
     }
 }
 

@@ -68,7 +68,10 @@ impl Place {
     /// Runs statements in the schema.
     pub(crate) async fn run(&self, sql: &str) {
         let client = self.pool.get().await.unwrap();
-        let sql = format!("SET search_path = \"{}\"; {sql}; RESET search_path", self.schema);
+        let sql = format!(
+            "SET search_path = \"{}\"; {sql}; RESET search_path",
+            self.schema
+        );
         client.batch_execute(&sql).await.unwrap();
     }
 
@@ -91,6 +94,12 @@ impl Drop for Place {
             blocking().block_on(async {
                 let (client, connection) = config().connect(NoTls).await.unwrap();
                 let driven = tokio::spawn(connection);
+                // A transaction that a test left behind may not have heard that it is over.
+                let stop = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON pg_class.oid = relation \
+                     JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = '{schema}'"
+                );
+                client.batch_execute(&stop).await.unwrap();
                 let sql = format!("SET lock_timeout = '20s'; DROP SCHEMA IF EXISTS \"{schema}\" CASCADE");
                 client.batch_execute(&sql).await.unwrap();
                 drop(client);
@@ -98,7 +107,9 @@ impl Drop for Place {
             });
         });
         if !std::thread::panicking() {
-            dropped.join().expect("a schema that nobody uses can be dropped");
+            dropped
+                .join()
+                .expect("a schema that nobody uses can be dropped");
         }
     }
 }
@@ -106,4 +117,3 @@ impl Drop for Place {
 pub(crate) fn blocking() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
-

@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+mod shop;
+mod wire;
 
 /// The tests that need a server: `cargo xtask test` knows them by the name of this module.
 mod on_postgres {
     mod basics;
+    mod faults;
+    mod order;
+    mod work;
 }

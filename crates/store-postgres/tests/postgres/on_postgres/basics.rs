@@ -1,7 +1,6 @@
 //! What everybody does first: connect, commit, read.
 
 use deltaview::prelude::*;
-use deltaview_graph::Edit as _;
 use futures::TryStreamExt;
 
 use crate::common::Place;
@@ -28,7 +27,9 @@ async fn totals_of_baskets_are_kept() {
         let lines = g.input::<Line>("lines");
         let joined = products.join(lines, Product::by_name(), Line::by_product());
         let totals = joined
-            .group_by(Index::new("basket", |p: &Pair<Product, Line>| p.right.basket))
+            .group_by(Index::new("basket", |p: &Pair<Product, Line>| {
+                p.right.basket
+            }))
             .sum(|p| p.left.price * p.right.quantity);
         (
             products.handle(),
@@ -57,15 +58,28 @@ async fn totals_of_baskets_are_kept() {
         .unwrap();
     let changed = store
         .change()
-        .insert(lines, [line(1, "tv", 2), line(1, "radio", 1), line(2, "tv", 1)])
+        .insert(
+            lines,
+            [line(1, "tv", 2), line(1, "radio", 1), line(2, "tv", 1)],
+        )
         .commit()
         .await
         .unwrap();
     assert_eq!(changed.time(), 2);
     assert_eq!(changed.get(joined).unwrap().len(), 3);
     let again = place.connect(&graph).await;
-    let rows: Vec<_> = again.view(totals).iter().await.unwrap().try_collect().await.unwrap();
+    let rows: Vec<_> = again
+        .view(totals)
+        .iter()
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
     assert_eq!(rows, [(Keyed::new(1, 11), 1), (Keyed::new(2, 3), 1)]);
-    assert_eq!(store.view(totals).get(&2).await.unwrap(), Some(Keyed::new(2, 3)));
+    assert_eq!(
+        store.view(totals).get(&2).await.unwrap(),
+        Some(Keyed::new(2, 3))
+    );
     assert_eq!(store.time().await.unwrap(), 2);
 }

@@ -18,7 +18,7 @@ use crate::error::{Context, from_postgres};
 use crate::fetch::Reader;
 use crate::names::{qualified, table_name};
 use crate::pipeline::{Failure, Request, execute, in_order};
-use crate::scope::{Connection, Kind, Scope};
+use crate::scope::{Connection, Kind, OFF, Scope};
 use crate::statements::Statements;
 use crate::write::batches;
 
@@ -47,6 +47,8 @@ pub(crate) struct Ticket {
     /// The backend that it runs in, and its transaction.
     pub(crate) backend: i32,
     pub(crate) transaction: String,
+    /// The caller's settings, in a transaction of the caller's, which are other ones while an iteration is made.
+    settings: Vec<String>,
 }
 
 /// An iteration that is written, and waits for its transaction to commit.
@@ -88,7 +90,7 @@ impl Engine {
             step = match step {
                 Step::Done(commit) => break commit,
                 Step::Fetch(mut fetches, tick) => {
-                    let mut requests = self.opening(scope, &mut ticket);
+                    let mut requests = self.opening(scope, &mut ticket, true);
                     for fetch in &mut fetches {
                         let reader = Reader {
                             client,
@@ -122,12 +124,18 @@ impl Engine {
             }
         }
         let client = scope.client();
-        let mut requests = self.opening(scope, ticket);
+        let opened = ticket.as_ref().map(|ticket| ticket.settings.clone());
+        let mut requests = self.opening(scope, ticket, false);
         for (table, batch) in &written {
             requests.push(batch.write(client, table));
         }
         requests.push(self.request(client, self.sql_last_update()));
         requests.push(self.request(client, self.sql_prune()));
+        requests.extend(
+            opened
+                .filter(|settings| !settings.is_empty())
+                .map(|settings| self.give_back(client, settings)),
+        );
         in_order(requests).await?;
         Ok(())
     }
@@ -137,6 +145,7 @@ impl Engine {
         &'a self,
         scope: &'a Scope<C>,
         ticket: &'a mut Option<Ticket>,
+        reads: bool,
     ) -> Vec<Request<'a, ()>> {
         if ticket.is_some() {
             return Vec::new();
@@ -159,7 +168,17 @@ impl Engine {
             }));
         }
         requests.push(Box::pin(async move {
-            *ticket = Some(self.draw_ticket(client).await?);
+            // Both are sent at once.
+            let drawing = self.draw_ticket(client);
+            let (drawn, settings) = futures::join!(drawing, async {
+                if reads && scope.kind == Kind::Savepoint {
+                    self.change_settings(client).await
+                } else {
+                    Ok(Vec::new())
+                }
+            });
+            let ticket = ticket.insert(drawn?);
+            ticket.settings = settings?;
             Ok(())
         }));
         requests
@@ -172,7 +191,7 @@ impl Engine {
             "WITH tick AS (UPDATE {} SET \"t\" = \"t\" + 1 WHERE \"graph\" = $1 RETURNING \"t\") \
              INSERT INTO {} (\"graph\", \"t\", \"id\", \"at\") SELECT $1, \"t\", pg_catalog.gen_random_uuid(), \
              pg_catalog.now() FROM tick RETURNING \"t\", \"id\"::text, pg_catalog.pg_backend_pid(), \
-             pg_catalog.pg_current_xact_id()::text",
+             pg_catalog.pg_current_xact_id()::xid::text",
             self.place(CLOCK),
             self.place(COMMITS),
         );
@@ -188,9 +207,40 @@ impl Engine {
                 id: row.try_get(1)?,
                 backend: row.try_get(2)?,
                 transaction: row.try_get(3)?,
+                settings: Vec::new(),
             })
         };
         ticket().map_err(|error| self.failed(error, doing))
+    }
+
+    /// Turns settings off in the caller's transaction, and says what they were. A transaction of ours begins like that.
+    async fn change_settings(&self, client: &Client) -> Result<Vec<String>, Failure> {
+        let before = OFF.map(|name| format!("pg_catalog.current_setting('{name}')"));
+        let after = OFF.map(|name| format!("pg_catalog.set_config('{name}', 'off', true)"));
+        let doing = "reading the settings for a change";
+        let sql = format!("SELECT {}, {}", before.join(", "), after.join(", "));
+        let row = client.query_typed_one(&sql, &[]).await;
+        let row = row.map_err(|error| self.failed(error, doing))?;
+        let settings = (0..OFF.len()).map(|column| row.try_get(column));
+        let settings: Result<Vec<String>, tokio_postgres::Error> = settings.collect();
+        settings.map_err(|error| self.failed(error, doing))
+    }
+
+    /// Gives the caller's transaction the settings back that it had. Where the change fails, the server does.
+    fn give_back<'a>(&'a self, client: &'a Client, settings: Vec<String>) -> Request<'a, ()> {
+        Box::pin(async move {
+            let set = OFF.iter().zip(1..);
+            let set: Vec<String> = set
+                .map(|(name, place)| format!("pg_catalog.set_config('{name}', ${place}, true)"))
+                .collect();
+            let values: Vec<(&(dyn ToSql + Sync), Type)> = settings
+                .iter()
+                .map(|setting| (setting as &(dyn ToSql + Sync), Type::TEXT))
+                .collect();
+            let sql = format!("SELECT {}", set.join(", "));
+            let done = execute(client, &sql, &values).await;
+            done.map_err(|error| self.failed(error, "giving the settings back after a change"))
+        })
     }
 
     fn request<'a>(&'a self, client: &'a Client, sql: String) -> Request<'a, ()> {
@@ -216,7 +266,7 @@ impl Engine {
         format!(
             "DELETE FROM {commits} WHERE \"graph\" = $1 AND \"t\" IN \
              (SELECT \"t\" FROM {commits} WHERE \"graph\" = $1 ORDER BY \"t\" LIMIT 2) \
-             AND \"at\" < pg_catalog.now() - interval '1 day'"
+             AND \"at\" < pg_catalog.now() - interval '1 hour'"
         )
     }
 

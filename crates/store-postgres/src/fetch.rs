@@ -93,17 +93,16 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Failure> {
         let mut read = vec![0_usize; ranges];
         let mut is_enough = vec![false; ranges];
-        // All are sent before the first is answered.
-        let requests = asked
-            .iter()
-            .map(|asked| self.query(&asked.sql, &asked.arrays));
-        for (rows, asked) in futures::future::join_all(requests)
-            .await
-            .into_iter()
-            .zip(&asked)
-        {
-            let mut rows = pin!(rows?);
-            while let Some(row) = self.next(rows.try_next().await)? {
+        // All are sent before the first is answered, and all answers are taken as they come: one that nobody takes would
+        // hold up those that follow it on the connection.
+        let requests = asked.iter().map(|asked| async {
+            let rows = self.query(&asked.sql, &asked.arrays).await?;
+            let rows: Result<Vec<Row>, tokio_postgres::Error> = rows.try_collect().await;
+            rows.map_err(|error| self.failed(error))
+        });
+        let answers = futures::future::join_all(requests).await;
+        for (rows, asked) in answers.into_iter().zip(&asked) {
+            for row in rows? {
                 let (position, stored) = (self.position(&row)?, self.stored(&row, 1)?);
                 read[position] += 1;
                 if is_enough[position] {
@@ -115,10 +114,10 @@ impl<'a> Reader<'a> {
                 is_enough[position] = taken == ControlFlow::Break(());
             }
             for &position in &asked.positions {
-                let wished = fetch.range(position).rows;
                 if is_enough[position] {
-                } else if asked.has_no_key || read[position] <= wished {
-                    // One more than was wished for would have come.
+                    continue;
+                }
+                if asked.has_no_key || read[position] <= asked.rows {
                     fetch.end_range(position);
                 } else {
                     fetch.pause_range(position);
@@ -162,11 +161,11 @@ impl<'a> Reader<'a> {
             let place = by_shape.iter().position(|(known, _)| *known == shape);
             let place = place.unwrap_or_else(|| {
                 let columns = parts[..shape.columns()].iter().map(|part| part.column_type);
-                let numbers = [ColumnType::Int, ColumnType::Int];
                 let asked = AskedRanges {
                     sql: shape.statement(schema, self.namespace),
-                    arrays: columns.chain(numbers).map(Array::of).collect(),
+                    arrays: columns.chain([ColumnType::Int]).map(Array::of).collect(),
                     positions: Vec::new(),
+                    rows: shape.rows,
                     has_no_key: parts.is_empty(),
                 };
                 by_shape.push((shape, asked));
@@ -176,10 +175,8 @@ impl<'a> Reader<'a> {
             let mut values = range.group;
             values.extend(range.start.into_iter().flat_map(|start| start.columns));
             self.push_key(&mut asked.arrays, &values)?;
-            let [.., enough, positions] = asked.arrays.as_mut_slice() else {
-                unreachable!("the numbers follow the columns");
-            };
-            enough.push_int(number(range.rows).saturating_add(1));
+            let positions = asked.arrays.last_mut();
+            let positions = positions.expect("the positions follow the columns");
             positions.push_int(number(position));
             asked.positions.push(position);
         }
@@ -233,6 +230,8 @@ struct AskedRanges {
     sql: String,
     arrays: Vec<Array>,
     positions: Vec<usize>,
+    /// How many are read of each: one more has come where there are more.
+    rows: usize,
     has_no_key: bool,
 }
 

@@ -83,6 +83,10 @@ pub(crate) struct RangeShape {
     pub(crate) group: usize,
     /// The columns that say where reading begins within the group, and whether that is read too.
     pub(crate) start: Option<(usize, bool)>,
+    /// So many rows are read of each, and the rows that have the same key as the last one: at least as many as are
+    /// wished for. A power of two, so that there are few shapes. It is written out, for the planner takes the index
+    /// where it knows that little is read.
+    pub(crate) rows: usize,
 }
 
 impl RangeShape {
@@ -94,6 +98,7 @@ impl RangeShape {
                 .start
                 .as_ref()
                 .map(|start| (start.columns.len(), start.inclusive)),
+            rows: range.rows.checked_next_power_of_two().unwrap_or(range.rows),
         }
     }
 
@@ -103,7 +108,8 @@ impl RangeShape {
     }
 
     /// The statement that reads ranges of this shape: position, identity, data, weight. It takes an array for each
-    /// column, one of the numbers of rows that are enough, and the positions. The last key comes with all its rows.
+    /// column, and the positions. The last key comes with all its rows. One row more than is to be read shows that there
+    /// is one.
     pub(crate) fn statement(self, schema: &TableSchema, namespace: &str) -> String {
         let backward = self.order == Order::Backward;
         let parts = parts_of(&schema.primary);
@@ -125,44 +131,49 @@ impl RangeShape {
         for (i, term) in terms.iter().enumerate() {
             columns.push_str(&format!(", {} AS o{i}", term.sql));
         }
+        let limit = |terms: &[Term]| {
+            if terms.is_empty() {
+                // One key has all rows.
+                return String::new();
+            }
+            format!(
+                " ORDER BY {} FETCH FIRST {} ROWS WITH TIES",
+                order_by(terms, backward),
+                self.rows.saturating_add(1)
+            )
+        };
         let searches: Vec<String> = first
             .into_iter()
             .chain(Range::after(all, group))
             .map(|range| {
                 let condition = range.condition(&terms, &values, &[], backward);
-                format!("SELECT {columns} FROM {place} AS t WHERE {condition}")
+                let limit = limit(&terms);
+                format!("(SELECT {columns} FROM {place} AS t WHERE {condition}{limit})")
             })
             .collect();
-        let mut kinds: Vec<&str> = bound
+        let kinds: Vec<&str> = bound
             .iter()
             .map(|part| plain_type(part.column_type))
             .collect();
-        kinds.push("bigint");
-        let enough = format!("k.k{}", bound.len());
-        let order = |prefix: &str| {
+        let named = |prefix: &str| -> Vec<Term> {
             let by_name = terms.iter().enumerate().map(|(i, term)| Term {
                 sql: format!("{prefix}.o{i}"),
                 descending: term.descending,
             });
-            order_by(&by_name.collect::<Vec<_>>(), backward)
+            by_name.collect()
         };
-        let (limit, sorted) = if terms.is_empty() {
-            // One key has all rows.
-            (String::new(), String::new())
-        } else {
-            (
-                format!(
-                    " ORDER BY {} FETCH FIRST ({enough}) ROWS WITH TIES",
-                    order("u")
-                ),
-                format!(", {}", order("r")),
-            )
-        };
+        let mut order = vec![Term {
+            sql: "k.o".to_string(),
+            descending: backward,
+        }];
+        order.extend(named("r"));
         format!(
             "SELECT k.o, r.{IDENTITY}, r.{DATA}, r.{COUNT} FROM {} CROSS JOIN LATERAL \
-             (SELECT * FROM ({}) AS u{limit}) AS r ORDER BY k.o{sorted}",
+             (SELECT * FROM ({}) AS u{}) AS r ORDER BY {}",
             unnested(&kinds, true),
             searches.join(" UNION ALL "),
+            limit(&named("u")),
+            order_by(&order, backward),
         )
     }
 }

@@ -12,6 +12,16 @@ use tokio_postgres::Client;
 /// The savepoint inside of the caller's transaction.
 const SAVEPOINT: &str = "deltaview_commit_in";
 
+/// Settings that are off in a transaction. What is read in the order of an index is read from the index then, and not
+/// gathered and sorted, whatever the server takes the table for: what it knows of a table that has just grown is wrong.
+/// And no plan is worth compiling.
+pub(crate) const OFF: [&str; 3] = ["enable_bitmapscan", "enable_sort", "jit"];
+
+fn in_order() -> String {
+    OFF.map(|setting| format!("; SET LOCAL {setting} = off"))
+        .concat()
+}
+
 /// A connection, borrowed or owned.
 pub(crate) trait Connection {
     fn client(&self) -> &Client;
@@ -35,20 +45,21 @@ pub(crate) enum Kind {
     /// A transaction that writes. Each statement sees what was committed before it: what is read behind a lock is the
     /// newest state.
     Write,
-    /// A transaction that reads one state. All it reads is in the order of an index, so that no plan is of use that
-    /// reads a whole table and sorts it.
+    /// A transaction that reads one state. All it reads is in the order of an index, so that reading a whole table is of no
+    /// use either.
     Read,
-    /// A part of the caller's transaction.
+    /// A part of the caller's transaction, whose settings are the caller's.
     Savepoint,
 }
 
 impl Kind {
     fn begin(self) -> String {
         match self {
-            Self::Write => "BEGIN ISOLATION LEVEL READ COMMITTED".to_string(),
-            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off; \
-                           SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off"
-                .to_string(),
+            Self::Write => format!("BEGIN ISOLATION LEVEL READ COMMITTED{}", in_order()),
+            Self::Read => format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off{}",
+                in_order()
+            ),
             Self::Savepoint => format!("SAVEPOINT {SAVEPOINT}"),
         }
     }

@@ -7,7 +7,7 @@ use deadpool_postgres::{Object, Pool};
 use deltaview_graph::{Change, Edit, Graph, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::{Committed, Error, ErrorKind};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Transaction};
 
 use crate::catalog::{self, Found};
@@ -356,22 +356,30 @@ impl Inner {
         let mut pauses = Pauses::lasting(self.retry_for);
         loop {
             let error = match self.look_up(ticket).await {
-                Ok(is_committed) => return Ok(is_committed),
-                Err(error) => error,
+                Ok(Some(is_committed)) => return Ok(is_committed),
+                Ok(None) => None,
+                Err(error) => Some(error),
             };
-            if !pauses.wait().await {
-                let message = format!(
-                    "the connection was lost while iteration {} of graph `{}` was being committed, and the database could \
-                     not be asked since whether it was: look at what it has before you commit the change again",
-                    ticket.time,
-                    self.engine.graph.name()
-                );
-                return Err(Error::new(ErrorKind::Uncertain, message).caused_by(error));
+            // What is forgotten does not come back.
+            if error.is_some() && pauses.wait().await {
+                continue;
             }
+            let message = format!(
+                "the connection was lost while iteration {} of graph `{}` was being committed, and the database could not \
+                 say since whether it was: look at what it has before you commit the change again",
+                ticket.time,
+                self.engine.graph.name()
+            );
+            let uncertain = Error::new(ErrorKind::Uncertain, message);
+            return Err(match error {
+                Some(error) => uncertain.caused_by(error),
+                None => uncertain,
+            });
         }
     }
 
-    async fn look_up(&self, ticket: &Ticket) -> Result<bool, Error> {
+    /// Nothing, if that was so long ago that it is forgotten.
+    async fn look_up(&self, ticket: &Ticket) -> Result<Option<bool>, Error> {
         let doing = || "asking whether a change was committed".to_string();
         let scope = Scope::new(self.connection().await?, Kind::Write);
         let client = scope.client();
@@ -392,22 +400,21 @@ impl Inner {
             .context(doing)?;
         // It has the lock until it has ended: what is read behind it is how it ended.
         lock(client, self.engine.lock_key).await.context(doing)?;
+        let commits = self.engine.place(COMMITS);
         let sql = format!(
-            "SELECT 1 FROM {} WHERE \"graph\" = $1 AND \"t\" = $2 AND \"id\"::text = $3",
-            self.engine.place(COMMITS)
+            "SELECT EXISTS (SELECT 1 FROM {commits} WHERE \"graph\" = $1 AND \"t\" = $2 AND \"id\"::text = $3), \
+             (SELECT min(\"t\") FROM {commits} WHERE \"graph\" = $1) > $2"
         );
-        let found = client
-            .query_typed(
-                &sql,
-                &[
-                    (&self.engine.graph.name(), Type::TEXT),
-                    (&ticket.time, Type::INT8),
-                    (&ticket.id, Type::TEXT),
-                ],
-            )
-            .await
-            .context(doing)?;
-        Ok(!found.is_empty())
+        let values: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&self.engine.graph.name(), Type::TEXT),
+            (&ticket.time, Type::INT8),
+            (&ticket.id, Type::TEXT),
+        ];
+        let row = client.query_typed_one(&sql, &values).await.context(doing)?;
+        let is_committed: bool = row.try_get(0).context(doing)?;
+        let is_forgotten: Option<bool> = row.try_get(1).context(doing)?;
+        let is_known = is_committed || is_forgotten != Some(true);
+        Ok(is_known.then_some(is_committed))
     }
 }
 

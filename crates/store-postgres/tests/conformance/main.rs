@@ -2,83 +2,21 @@
 //! other tests because it takes long to compile.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use deltaview_graph::{Bounds, Change, Graph, Order, ViewHandle};
-use deltaview_schema::{IndexKey, Row};
+use deltaview_graph::Graph;
+use deltaview_store::Error;
 use deltaview_store::conformance::Harness;
-use deltaview_store::{Committed, Error, Rows, Store};
-use deltaview_store_postgres::PostgresStore;
 use tokio::runtime::Runtime;
 
-use common::{Place, blocking};
+use blocking::Blocking;
+use common::Place;
 
+#[path = "../postgres/blocking.rs"]
+mod blocking;
 #[allow(dead_code, reason = "other tests use more of it")]
 #[path = "../postgres/common.rs"]
 mod common;
-
-/// The store, with each call blocking until it is done: for tests that know the contract of stores.
-pub(crate) struct Blocking {
-    store: PostgresStore,
-    runtime: Arc<Runtime>,
-}
-
-impl Blocking {
-    pub(crate) fn connect(
-        runtime: &Arc<Runtime>,
-        place: &Place,
-        graph: &Graph,
-    ) -> Result<Self, Error> {
-        let store = runtime.block_on(place.try_connect(graph))?;
-        Ok(Self {
-            store,
-            runtime: Arc::clone(runtime),
-        })
-    }
-}
-
-impl Blocking {
-    /// What waits knows no types: so it is compiled once, and not once for each sort of row.
-    fn wait<R>(&self, future: impl Future<Output = R>) -> R {
-        let mut result = None;
-        let mut waiting = std::pin::pin!(async { result = Some(future.await) });
-        let waiting: Pin<&mut dyn Future<Output = ()>> = waiting.as_mut();
-        self.runtime.block_on(waiting);
-        result.expect("the future has come to its end")
-    }
-}
-
-impl Store for Blocking {
-    fn graph(&self) -> &Graph {
-        self.store.graph()
-    }
-
-    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
-        self.wait(self.store.commit(change))
-    }
-
-    fn time(&self) -> Result<i64, Error> {
-        self.wait(self.store.time())
-    }
-
-    fn scan<T: Row, K: IndexKey>(
-        &self,
-        view: ViewHandle<T, K>,
-        bounds: Bounds<K>,
-        order: Order,
-    ) -> Result<Rows<'_, T>, Error> {
-        let view = self.store.view(view);
-        let view = match order {
-            Order::Forward => view,
-            Order::Backward => view.rev(),
-        };
-        let mut rows = self.wait(view.scan(bounds))?;
-        Ok(Rows::new(std::iter::from_fn(move || {
-            self.wait(rows.next())
-        })))
-    }
-}
 
 struct OnPostgres {
     place: Place,
@@ -93,7 +31,7 @@ impl Harness for OnPostgres {
     fn new() -> Self {
         Self {
             place: Place::new(),
-            runtime: Arc::new(blocking()),
+            runtime: Arc::new(common::blocking()),
         }
     }
 

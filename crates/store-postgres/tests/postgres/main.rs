@@ -2,6 +2,24 @@
 //! has a schema of its own, and they run side by side.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[macro_use]
+#[path = "../../../schema/tests/common/keys.rs"]
+mod keys;
+
+#[macro_use]
+#[path = "../../../schema/tests/common/chrono_keys.rs"]
+mod chrono_keys;
+#[macro_use]
+#[path = "../../../schema/tests/common/decimal_keys.rs"]
+mod decimal_keys;
+#[macro_use]
+#[path = "../../../schema/tests/common/jiff_keys.rs"]
+mod jiff_keys;
+#[macro_use]
+#[path = "../../../schema/tests/common/uuid_keys.rs"]
+mod uuid_keys;
+
+mod blocking;
 mod common;
 mod shop;
 mod wire;
@@ -10,6 +28,7 @@ mod wire;
 mod on_postgres {
     mod basics;
     mod faults;
+    mod key_order;
     mod order;
     mod work;
 }

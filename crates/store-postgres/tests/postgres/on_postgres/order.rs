@@ -2,6 +2,7 @@
 //! the index are.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use deltaview::prelude::*;
 use proptest::prelude::*;
@@ -80,4 +81,48 @@ fn histories_are_those_of_the_memory_store() {
         })
     });
     run.unwrap();
+}
+
+/// Ranges of several shapes, each with more bytes than fit a buffer on the way.
+#[tokio::test]
+async fn large_rows_are_read_in_both_directions_at_once() {
+    let (graph, (items, first, greatest)) = Graph::build("wide", |g| {
+        let items = g.input::<Item>("items");
+        let group = || Index::new("group", |item: &Item| item.0);
+        let number = Index::new("number", |item: &Item| item.1);
+        (
+            items.handle(),
+            items
+                .group_by(group())
+                .first_n(number.clone(), 2)
+                .view("first"),
+            items.group_by(group()).top_n(number, 3).view("greatest"),
+        )
+    })
+    .unwrap();
+    let place = Place::new();
+    let store = place.connect(&graph).await;
+    let mut oracle = MemoryStore::new(&graph);
+    let groups = |number: i8| {
+        (0..20_i8).map(move |group| (group, number, format!("{number}").repeat(50_000)))
+    };
+    for number in 0..6 {
+        let change = graph.change().insert(items, groups(number));
+        oracle.commit(&change).unwrap();
+        let committed = tokio::time::timeout(Duration::from_secs(60), store.commit(&change)).await;
+        committed
+            .expect("the answers don't wait for each other")
+            .unwrap();
+    }
+    for view in [first, greatest] {
+        let rows = store
+            .view(view)
+            .iter()
+            .await
+            .unwrap()
+            .into_zset()
+            .await
+            .unwrap();
+        assert!(rows == oracle.view(view).iter().unwrap().into_zset().unwrap());
+    }
 }

@@ -153,7 +153,8 @@ async fn a_backend_that_is_terminated_anywhere_is_made_up_for() {
         }
     }
     assert!(number > 3, "there are more places to terminate it at");
-    shop.assert_same(&store).await;
+    // The last termination may have hit a connection of the pool that nobody used.
+    shop.assert_same(&place.connect(&shop.graph).await).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! `None` included; ranges are those of a `BTreeMap`; and a column is NULL where its value is `None` alone.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -14,6 +14,7 @@ use deltaview_graph::{Edit, Graph, ViewHandle};
 use deltaview_schema::{Index, IndexKey, KeyColumn, KeyValue, codec};
 use deltaview_store::{Rows, Store};
 use proptest::strategy::{Strategy, ValueTree};
+use tokio::runtime::Runtime;
 use proptest::test_runner::TestRunner;
 
 use crate::blocking::Blocking;
@@ -56,7 +57,7 @@ mod jiffs {
 }
 
 /// So many keys are drawn of each type.
-const KEYS: usize = 25;
+const KEYS: usize = 16;
 
 fn check_type<K: IndexKey>(strategy: impl Strategy<Value = K>) {
     let mut runner = TestRunner::default();
@@ -96,6 +97,7 @@ fn check_type<K: IndexKey>(strategy: impl Strategy<Value = K>) {
     });
     check(triples.collect::<Vec<(K, Option<i64>, Reverse<K>)>>());
     check(keys);
+    PLACE.take();
 }
 
 /// Checks keys of one type, which is forgotten: the graph and the store are compiled once for all types.
@@ -107,6 +109,9 @@ fn check<K: IndexKey>(keys: Vec<K>) {
 thread_local! {
     /// The columns of the type that is being checked.
     static COLUMNS: RefCell<Vec<KeyColumn>> = const { RefCell::new(Vec::new()) };
+    /// Where the stores of one type are, and how many there were.
+    static PLACE: RefCell<Option<(Arc<Runtime>, Arc<Place>)>> = const { RefCell::new(None) };
+    static GRAPHS: Cell<u32> = const { Cell::new(0) };
 }
 
 /// A key of the type that is being checked: it does in all things as the key inside.
@@ -177,7 +182,7 @@ struct Case {
     keys: Arc<Vec<AnyKey>>,
     store: Blocking,
     // After the store, whose connections are in it.
-    place: Place,
+    place: Arc<Place>,
     primary: ViewHandle<u32, AnyKey>,
     secondary: ViewHandle<u32, AnyKey>,
 }
@@ -189,15 +194,18 @@ impl Case {
             let keys = Arc::clone(&keys);
             Index::new("key", move |row: &u32| keys[*row as usize].clone())
         };
-        let (graph, (input, primary, secondary)) = Graph::build("keys", |g| {
+        let number = GRAPHS.with(|graphs| graphs.replace(graphs.get() + 1));
+        let (graph, (input, primary, secondary)) = Graph::build(format!("keys{number}"), |g| {
             let input = g.input::<u32>("rows");
             let primary = input.view_by("primary", index());
             let by_row = input.view_by("by_row", Index::new("row", |row: &u32| *row));
             (input.handle(), primary, g.also_by(by_row, index()))
         })
         .unwrap();
-        let place = Place::new();
-        let runtime = Arc::new(blocking());
+        let (runtime, place) = PLACE.with_borrow_mut(|place| {
+            let new = || (Arc::new(blocking()), Arc::new(Place::new()));
+            place.get_or_insert_with(new).clone()
+        });
         let mut store = Blocking::connect(&runtime, &place, &graph).unwrap();
         let rows = 0..u32::try_from(keys.len()).unwrap();
         store.change().insert(input, rows).commit().unwrap();

@@ -14,8 +14,8 @@ use deltaview_graph::{Edit, Graph, ViewHandle};
 use deltaview_schema::{Index, IndexKey, KeyColumn, KeyValue, codec};
 use deltaview_store::{Rows, Store};
 use proptest::strategy::{Strategy, ValueTree};
-use tokio::runtime::Runtime;
 use proptest::test_runner::TestRunner;
+use tokio::runtime::Runtime;
 
 use crate::blocking::Blocking;
 use crate::common::{Place, blocking};

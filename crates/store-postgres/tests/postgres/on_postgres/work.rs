@@ -114,7 +114,7 @@ async fn views_are_read_side_by_side_in_one_snapshot() {
     assert!(totals.next().await.is_none());
     assert_eq!(
         snapshot.view(shop.totals).get(&0).await.unwrap(),
-        Some(expected[0].0.clone())
+        Some(expected[0].0)
     );
     assert_eq!(store.time().await.unwrap(), 4);
 }

@@ -24,6 +24,13 @@ CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_clock" (
   "t" bigint NOT NULL,
   "format_version" bigint NOT NULL
 );
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_commits" (
+  "graph" text NOT NULL,
+  "t" bigint NOT NULL,
+  "id" uuid NOT NULL,
+  "at" timestamp with time zone NOT NULL,
+  PRIMARY KEY ("graph", "t")
+);
 
 -- The graph `flights`.
 CREATE TABLE "deltaview"."flights__airlines__by_carrier" (

@@ -1,5 +1,5 @@
 //! What the `schema` command prints for Postgres, run on a real server: the tables and their indexes are as the graphs
-//! say, and the indexes do what they are for. There is no store yet to compare them with.
+//! say, and the indexes do what they are for.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -155,7 +155,7 @@ struct Part {
 }
 
 fn assert_tables(database: &mut Database, graphs: &[&Graph]) {
-    let mut expected: Vec<String> = ["catalog", "clock", "last_update"]
+    let mut expected: Vec<String> = ["catalog", "clock", "commits", "last_update"]
         .map(|name| format!("deltaview_{name}"))
         .into();
     for graph in graphs {

@@ -1,7 +1,7 @@
 //! Views that keep themselves up to date, inside the database an application already has.
 //!
 //! You write a query once, as ordinary typed Rust over your own structs. deltaview compiles it to a graph, keeps the
-//! graph's state in memory or in SQLite, and on every change does only the work that the change needs. Every commit
+//! graph's state in memory, in SQLite or in Postgres, and on every change does only the work that the change needs. Every commit
 //! returns what changed, and any process can read the maintained views later.
 //!
 //! ```
@@ -53,7 +53,7 @@
 //!
 //! - `sqlite`: [`SqliteStore`](https://docs.rs/deltaview-store-sqlite), with SQLite compiled in; `sqlite-system` links
 //!   the system's.
-//! - `postgres`: the tables as Postgres writes them, for the `schema` command. There is no Postgres store yet.
+//! - `postgres`: [`PostgresStore`](https://docs.rs/deltaview-store-postgres), over tokio-postgres and deadpool-postgres.
 //! - `schema-command`: a ready command that prints the tables of your graphs, for an xtask of your own.
 //! - `svg`: pictures of a graph as SVG.
 //! - `uuid`, `rust_decimal`, `chrono`, `jiff`: their types as keys.
@@ -81,6 +81,8 @@ pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet
 pub use deltaview_store::schema_command;
 #[cfg(feature = "postgres")]
 pub use deltaview_store_postgres as postgres;
+#[cfg(feature = "postgres")]
+pub use deltaview_store_postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite-system")]
 pub use deltaview_store_sqlite as sqlite;
 #[cfg(feature = "sqlite-system")]
@@ -92,6 +94,8 @@ pub mod prelude {
         Edit, Graph, Index, IndexKey, Indexable, InputHandle, Keyed, MemoryStore, OrderedFloat,
         OutputHandle, Pair, Store, Stream, TableHandle, ViewHandle, Weight, ZSet,
     };
+    #[cfg(feature = "postgres")]
+    pub use crate::{PostgresOptions, PostgresStore};
     #[cfg(feature = "sqlite-system")]
     pub use crate::{SqliteOptions, SqliteStore};
     pub use serde::{Deserialize, Serialize};

@@ -3,43 +3,34 @@
 use std::fmt::Write;
 
 use deltaview_graph::Graph;
-use deltaview_schema::{Column, ColumnType, IndexSchema, TableSchema};
+use deltaview_schema::TableSchema;
 use deltaview_store::catalog::{Dialect, Entry, FORMAT_VERSION, entries};
 
-/// Postgres cuts longer names.
-const NAME_LIMIT: usize = 63;
+use crate::names::{
+    COUNT, DATA, IDENTITY, NAME_LIMIT, index_name, index_parts, key_index_name, key_parts, literal,
+    order_by, parts_of, qualified, quote, secondary_parts, table_name, terms_of,
+};
 
-/// The schema that the tables are in.
-const SCHEMA: &str = "deltaview";
+/// The schema that the tables are in, where nothing else is said.
+pub(crate) const DEFAULT_SCHEMA: &str = "deltaview";
 
-const CATALOG: &str = r#"CREATE SCHEMA IF NOT EXISTS "deltaview";
-CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_catalog" (
-  "graph" text NOT NULL,
-  "vertex" text NOT NULL,
-  "role" text NOT NULL,
-  "table_name" text NOT NULL UNIQUE,
-  "fingerprint" text NOT NULL,
-  "description" text NOT NULL,
-  "format_version" bigint NOT NULL,
-  PRIMARY KEY ("graph", "vertex", "role")
-);
-CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_last_update" (
-  "graph" text NOT NULL,
-  "table_name" text NOT NULL,
-  "t" bigint NOT NULL,
-  PRIMARY KEY ("graph", "table_name")
-);
-CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_clock" (
-  "graph" text NOT NULL PRIMARY KEY,
-  "t" bigint NOT NULL,
-  "format_version" bigint NOT NULL
-);
-"#;
+pub(crate) const CATALOG: &str = "deltaview_catalog";
+pub(crate) const LAST_UPDATE: &str = "deltaview_last_update";
+pub(crate) const CLOCK: &str = "deltaview_clock";
+pub(crate) const COMMITS: &str = "deltaview_commits";
+
+/// The names of the tables that every store has.
+pub(crate) const CATALOG_TABLES: [&str; 4] = [CATALOG, LAST_UPDATE, CLOCK, COMMITS];
+
+/// The columns of the catalog, as they are read and written.
+pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \
+                                        \"format_version\"";
 
 /// The statements that create the tables of a new database: the catalog's, then the graph's, with their entries in the
-/// catalog.
+/// catalog. A store that connects with the default schema makes the same.
 pub fn schema_sql(graph: &Graph) -> String {
-    format!("{CATALOG}{}", graph_sql(graph))
+    let ddl = Ddl::new(DEFAULT_SCHEMA);
+    format!("{}{}", ddl.catalog_sql(), ddl.graph_sql(graph))
 }
 
 /// Postgres, as the `schema` command knows it.
@@ -52,179 +43,142 @@ impl Dialect for PostgresDialect {
     }
 
     fn catalog_sql(&self) -> String {
-        CATALOG.to_string()
+        Ddl::new(DEFAULT_SCHEMA).catalog_sql()
     }
 
     fn graph_sql(&self, graph: &Graph) -> String {
-        graph_sql(graph)
+        Ddl::new(DEFAULT_SCHEMA).graph_sql(graph)
     }
 }
 
-fn graph_sql(graph: &Graph) -> String {
-    let mut sql: String = graph
-        .tables()
-        .iter()
-        .map(|table| table_sql(table.schema()))
-        .collect();
-    for entry in entries(graph, Some(NAME_LIMIT)) {
-        sql.push_str(&entry_sql(&entry));
-    }
-    let (name, clock) = (literal(graph.name()), qualified("deltaview_clock"));
-    writeln!(
-        sql,
-        "INSERT INTO {clock} (\"graph\", \"t\", \"format_version\") VALUES ({name}, 0, {FORMAT_VERSION});"
-    )
-    .expect("writing to a string succeeds");
-    sql
+/// The statements for tables in one schema.
+pub(crate) struct Ddl<'a> {
+    schema: &'a str,
 }
 
-/// What the catalog has of a table.
-fn entry_sql(entry: &Entry) -> String {
-    let texts = [
-        &entry.graph,
-        &entry.vertex,
-        &entry.role,
-        &entry.table,
-        &entry.fingerprint,
-        &entry.description,
-    ];
-    let values: Vec<String> = texts.iter().map(|text| literal(text)).collect();
-    format!(
-        "INSERT INTO {} (\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \
-         \"format_version\")\n  VALUES ({}, {});\nINSERT INTO {} (\"graph\", \"table_name\", \"t\") VALUES ({}, {}, 0);\n",
-        qualified("deltaview_catalog"),
-        values.join(", "),
-        entry.format_version,
-        qualified("deltaview_last_update"),
-        values[0],
-        values[3],
-    )
-}
-
-fn table_sql(schema: &TableSchema) -> String {
-    let table = schema.name(Some(NAME_LIMIT));
-    let identity = schema.has_identity();
-    let mut lines: Vec<String> = columns_of(&schema.primary).collect();
-    if identity {
-        lines.push("\"identity\" bytea NOT NULL".to_string());
+impl<'a> Ddl<'a> {
+    pub(crate) fn new(schema: &'a str) -> Self {
+        Self { schema }
     }
-    lines.push(format!(
-        "\"data\" bytea{}",
-        if schema.unique { " NOT NULL" } else { "" }
-    ));
-    if !schema.unique {
-        lines.push("\"c\" bigint NOT NULL".to_string());
-    }
-    lines.extend(schema.secondary.iter().flat_map(columns_of));
 
-    let mut key = order_of(&schema.primary);
-    if identity {
-        key.push("\"identity\"".to_string());
+    fn place(&self, table: &str) -> String {
+        qualified(self.schema, table)
     }
-    let place = qualified(&table);
-    let mut sql = format!("CREATE TABLE {place} (\n  {}\n);\n", lines.join(",\n  "));
-    push_index(
-        &mut sql,
-        "UNIQUE INDEX",
-        &format!("{table}__key"),
-        &place,
-        &key,
-    );
-    for index in &schema.secondary {
-        let mut columns = order_of(index);
-        columns.extend(if identity {
-            vec!["\"identity\"".to_string()]
-        } else {
-            order_of(&schema.primary)
-        });
-        push_index(
-            &mut sql,
-            "INDEX",
-            &format!("{table}__ix__{}", index.name),
-            &place,
-            &columns,
-        );
+
+    fn catalog_sql(&self) -> String {
+        self.namespace_sql() + &self.catalog_tables_sql()
     }
-    sql
-}
 
-fn push_index(sql: &mut String, kind: &str, name: &str, table: &str, columns: &[String]) {
-    let name = quote(&deltaview_schema::cut_name(name, Some(NAME_LIMIT)));
-    writeln!(
-        sql,
-        "CREATE {kind} {name} ON {table} ({});",
-        columns.join(", ")
-    )
-    .expect("writing to a string succeeds");
-}
+    /// The statement that makes the schema. Apart, because not everybody who may make tables may make schemas.
+    pub(crate) fn namespace_sql(&self) -> String {
+        format!("CREATE SCHEMA IF NOT EXISTS {};\n", quote(self.schema))
+    }
 
-fn columns_of(index: &IndexSchema) -> impl Iterator<Item = String> + '_ {
-    index.columns.iter().map(|column| {
-        let null = if column.nullable { "" } else { " NOT NULL" };
+    /// The tables that every store has, whatever its graph.
+    pub(crate) fn catalog_tables_sql(&self) -> String {
+        let [catalog, last_update, clock, commits] =
+            CATALOG_TABLES.map(|table| format!("CREATE TABLE IF NOT EXISTS {}", self.place(table)));
         format!(
-            "{} {}{null}",
-            column_name(index, column),
-            sql_type(column.column_type)
+            r#"{catalog} (
+  "graph" text NOT NULL,
+  "vertex" text NOT NULL,
+  "role" text NOT NULL,
+  "table_name" text NOT NULL UNIQUE,
+  "fingerprint" text NOT NULL,
+  "description" text NOT NULL,
+  "format_version" bigint NOT NULL,
+  PRIMARY KEY ("graph", "vertex", "role")
+);
+{last_update} (
+  "graph" text NOT NULL,
+  "table_name" text NOT NULL,
+  "t" bigint NOT NULL,
+  PRIMARY KEY ("graph", "table_name")
+);
+{clock} (
+  "graph" text NOT NULL PRIMARY KEY,
+  "t" bigint NOT NULL,
+  "format_version" bigint NOT NULL
+);
+{commits} (
+  "graph" text NOT NULL,
+  "t" bigint NOT NULL,
+  "id" uuid NOT NULL,
+  "at" timestamp with time zone NOT NULL,
+  PRIMARY KEY ("graph", "t")
+);
+"#
         )
-    })
-}
+    }
 
-/// What an index has of each column: the column, or that it is there and what stands for it.
-fn order_of(index: &IndexSchema) -> Vec<String> {
-    let mut terms = Vec::new();
-    for column in &index.columns {
-        let name = column_name(index, column);
-        let direction = if column.descending { " DESC" } else { "" };
-        if column.nullable {
-            let filler = filler(column.column_type);
-            terms.push(format!("({name} IS NOT NULL){direction}"));
-            terms.push(format!("(COALESCE({name}, {filler})){direction}"));
-        } else {
-            terms.push(format!("{name}{direction}"));
+    /// The statements that create a graph's tables and enter them in the catalog.
+    pub(crate) fn graph_sql(&self, graph: &Graph) -> String {
+        let tables = graph.tables().iter();
+        let mut sql: String = tables.map(|table| self.table_sql(table.schema())).collect();
+        for entry in entries(graph, Some(NAME_LIMIT)) {
+            sql.push_str(&self.entry_sql(&entry));
         }
+        let (name, clock) = (literal(graph.name()), self.place(CLOCK));
+        sql + &format!(
+            "INSERT INTO {clock} (\"graph\", \"t\", \"format_version\") VALUES ({name}, 0, {FORMAT_VERSION});\n"
+        )
     }
-    terms
-}
 
-fn column_name(index: &IndexSchema, column: &Column) -> String {
-    quote(&deltaview_schema::cut_name(
-        &column.sql_name(&index.name),
-        Some(NAME_LIMIT),
-    ))
-}
-
-fn sql_type(column_type: ColumnType) -> &'static str {
-    match column_type {
-        ColumnType::Bool => "boolean",
-        ColumnType::Int => "bigint",
-        ColumnType::Text => "text COLLATE \"C\"",
-        ColumnType::Uuid => "uuid",
-        // Byte strings, and whatever has an order-preserving encoding.
-        _ => "bytea",
+    /// What the catalog has of a table.
+    fn entry_sql(&self, entry: &Entry) -> String {
+        let texts = [
+            &entry.graph,
+            &entry.vertex,
+            &entry.role,
+            &entry.table,
+            &entry.fingerprint,
+            &entry.description,
+        ];
+        let values: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+        format!(
+            "INSERT INTO {} ({ENTRY_COLUMNS})\n  VALUES ({}, {});\n\
+             INSERT INTO {} (\"graph\", \"table_name\", \"t\") VALUES ({}, {}, 0);\n",
+            self.place(CATALOG),
+            values.join(", "),
+            entry.format_version,
+            self.place(LAST_UPDATE),
+            values[0],
+            values[3],
+        )
     }
-}
 
-/// A value of the type, to stand for NULL where NULL can't be.
-fn filler(column_type: ColumnType) -> &'static str {
-    match column_type {
-        ColumnType::Bool => "false",
-        ColumnType::Int => "0::bigint",
-        ColumnType::Text => "''",
-        ColumnType::Uuid => "'00000000-0000-0000-0000-000000000000'::uuid",
-        _ => "''::bytea",
+    fn table_sql(&self, schema: &TableSchema) -> String {
+        let primary = parts_of(&schema.primary);
+        let mut lines: Vec<String> = primary.iter().map(|part| part.definition()).collect();
+        if schema.has_identity() {
+            lines.push(format!("{IDENTITY} bytea NOT NULL"));
+        }
+        let null = if schema.unique { " NOT NULL" } else { "" };
+        lines.push(format!("{DATA} bytea{null}"));
+        if !schema.unique {
+            lines.push(format!("{COUNT} bigint NOT NULL"));
+        }
+        lines.extend(secondary_parts(schema).iter().map(|part| part.definition()));
+
+        let place = self.place(&table_name(schema));
+        let mut sql = format!("CREATE TABLE {place} (\n  {}\n);\n", lines.join(",\n  "));
+        let mut push_index = |kind: &str, name: &str, columns: &str| {
+            writeln!(sql, "CREATE {kind} {} ON {place} ({columns});", quote(name))
+                .expect("writing to a string succeeds");
+        };
+        let order = |parts: &[_]| order_by(&terms_of(parts, ""), false);
+        push_index(
+            "UNIQUE INDEX",
+            &key_index_name(schema),
+            &order(&key_parts(schema)),
+        );
+        for (position, index) in schema.secondary.iter().enumerate() {
+            push_index(
+                "INDEX",
+                &index_name(schema, index),
+                &order(&index_parts(schema, position + 1)),
+            );
+        }
+        sql
     }
-}
-
-fn qualified(table: &str) -> String {
-    format!("{}.{}", quote(SCHEMA), quote(table))
-}
-
-/// A name, quoted.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Text as a literal, whatever `standard_conforming_strings` says.
-fn literal(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

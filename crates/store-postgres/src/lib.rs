@@ -1,27 +1,96 @@
-//! deltaview's tables as Postgres writes them.
+//! The Postgres store: a graph's state as tables of a Postgres database, which may be the application's own. Any stock
+//! server from version 13 up: no extension, no superuser.
 //!
-//! It owns the Postgres dialect of a graph's tables, from Postgres 13 up, for the `schema` command. There is no store
-//! over a connection yet, and no driver is compiled. It never knows SQLite.
+//! It drives the tick of [`deltaview_graph`] over [`tokio_postgres`], on connections of a [`deadpool_postgres`] pool that
+//! you build: TLS, time-outs and sizes are yours. It never computes anything of the graph itself, and knows no other
+//! database.
+//!
+//! ```no_run
+//! use deltaview_graph::{Edit, Graph};
+//! use deltaview_schema::Index;
+//! use deltaview_store_postgres::PostgresStore;
+//! use deltaview_store_postgres::deadpool_postgres::{Manager, Pool};
+//! use deltaview_store_postgres::tokio_postgres::NoTls;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let (graph, (words, lengths)) = Graph::build("words", |g| {
+//!     let words = g.input::<String>("words");
+//!     let by_length = Index::new("length", |word: &String| word.len() as i64);
+//!     (words.handle(), words.group_by(by_length).count().view("lengths"))
+//! })?;
+//! let config = "postgres://app@localhost/app".parse()?;
+//! let pool = Pool::builder(Manager::new(config, NoTls)).max_size(16).build()?;
+//!
+//! let store = PostgresStore::connect(pool, &graph).await?;
+//! let changed = store.change().insert(words, ["one".to_string(), "two".to_string()]).commit().await?;
+//! assert_eq!(changed.get(lengths)?.len(), 1);
+//!
+//! // In any process, while others write:
+//! assert_eq!(store.view(lengths).get(&3).await?.map(|group| group.value), Some(2));
+//!
+//! // Several views of one iteration, as streams:
+//! let snapshot = store.snapshot().await?;
+//! let mut rows = snapshot.view(lengths).range(2..).await?;
+//! while let Some(row) = rows.next().await {
+//!     let (group, count) = row?;
+//!     println!("{group:?} x {count}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In a transaction of your own, your rows and your views are committed together: [`PostgresStore::commit_in`].
 //!
 //! # Tables
 //!
-//! As in every store, a state table has the columns of its index, then `identity`, `data` and `c`. Columns are native
-//! types: `bigint`, `boolean`, `uuid`, `bytea`, and `text COLLATE "C"`, which is ordered by bytes whatever the locale of
-//! the database. `None` is NULL.
+//! In the schema `deltaview`, or in the one that [`PostgresOptions::schema`] names:
+//!
+//! | table | what it has |
+//! | --- | --- |
+//! | `<graph>__<vertex>__<role>` | the state of a vertex: the columns of its index, `identity`, `data`, `c` |
+//! | `deltaview_catalog` | what each of those tables is, with its shape and the format's version |
+//! | `deltaview_last_update` | the time up to which each table is written |
+//! | `deltaview_clock` | the last time that was given out, by graph |
+//! | `deltaview_commits` | the time and a random id of each commit of the last hour: how a lost `COMMIT` is found out about |
+//!
+//! `data` is the row in CBOR, and NULL where `identity` is the row itself (below 16 bytes); `c` is the weight. A table with
+//! one row a key has neither `identity` nor `c`. Columns of an index can be queried by name, `ixd__<index>__<field>`, and
+//! are native types: `bigint`, `boolean`, `uuid`, `bytea`, and `text COLLATE "C"`, which is ordered by bytes whatever the
+//! locale of the database. `None` is NULL. Names are cut to the 63 bytes that Postgres holds.
 //!
 //! A unique index takes NULLs as distinct, so a row with a `None` could be there twice. The index is therefore not on
 //! such a column itself, but on whether it is there (`IS NOT NULL`, which puts `None` first) and on its value or, for
 //! `None`, a value of the same type in its place (`COALESCE`).
 //!
-//! ```
-//! use deltaview_graph::Graph;
-//! use deltaview_store_postgres::schema_sql;
+//! # What Postgres can't hold
 //!
-//! let (graph, _) = Graph::build("words", |g| g.input::<String>("words").view("seen"))?;
-//! assert!(schema_sql(&graph).contains("CREATE TABLE \"deltaview\".\"words__seen__view\""));
-//! # Ok::<(), deltaview_graph::BuildError>(())
-//! ```
+//! Text with a NUL can't be a key, and neither can a key of more than about 2,700 bytes: both are an
+//! [`UnsupportedKey`](deltaview_store::ErrorKind::UnsupportedKey), and nothing is written. In rows, which are bytes, there
+//! may be both.
 
+mod catalog;
 mod ddl;
+mod engine;
+mod error;
+mod fetch;
+mod names;
+#[cfg(test)]
+mod on_postgres;
+mod options;
+mod pipeline;
+mod ranges;
+mod retry;
+mod scan;
+mod scope;
+mod statements;
+mod store;
+mod values;
+mod view;
+mod write;
 
 pub use ddl::{PostgresDialect, schema_sql};
+pub use options::PostgresOptions;
+pub use store::{Pending, PostgresStore};
+pub use view::{Rows, Snapshot, View};
+
+pub use {deadpool_postgres, tokio_postgres};

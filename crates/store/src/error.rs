@@ -5,7 +5,7 @@ use std::fmt;
 
 use deltaview_graph::{HandleError, RederiveError, TickError, TickErrorKind};
 
-/// An error of a store. The state is as it was before, whatever the error.
+/// An error of a store. The state is as it was before, whatever the error but [`ErrorKind::Uncertain`].
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -37,6 +37,18 @@ pub enum ErrorKind {
     Full,
     /// Somebody else held the database for longer than the time-out. Trying again may succeed.
     Busy,
+    /// Somebody else has changed the same state at the same time, and the database let only one of the two go on: a
+    /// serialisation failure or a deadlock. Trying again, from the beginning of the transaction, may succeed.
+    Conflict,
+    /// A statement took longer than the database lets it. Trying again may succeed.
+    Timeout,
+    /// The connection to the database was lost, and nothing was committed. Trying again may succeed.
+    Disconnected,
+    /// The connection was lost while the change was being committed, and the database could not be asked since whether
+    /// it was. Look before you commit it again.
+    Uncertain,
+    /// The user of the database may not do this.
+    Denied,
     /// The database can't hold a key.
     UnsupportedKey,
     /// A stored row does not decode: the table and the identity of the row are in the message.
@@ -89,7 +101,10 @@ impl Error {
 
     /// Whether the same change may succeed if it is committed again.
     pub fn is_retryable(&self) -> bool {
-        self.0.kind == ErrorKind::Busy
+        matches!(
+            self.0.kind,
+            ErrorKind::Busy | ErrorKind::Conflict | ErrorKind::Timeout | ErrorKind::Disconnected
+        )
     }
 }
 

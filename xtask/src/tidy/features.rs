@@ -32,8 +32,7 @@ const PROMISES: &[Promise] = &[
     },
     Promise {
         features: &["postgres"],
-        // Its driver as well, as soon as there is a store: so far there are the tables only.
-        brings: &["deltaview-store-postgres"],
+        brings: &["tokio-postgres"],
         keeps_out: &["rusqlite", "libsqlite3-sys"],
     },
 ];
@@ -163,10 +162,7 @@ mod tests {
         assert_eq!(judge(&["sqlite"], TREE), [""; 0]);
         assert_eq!(judge(&[], "deltaview v0.1.0\nserde v1.0.0\n"), [""; 0]);
         assert_eq!(
-            judge(
-                &["postgres"],
-                "deltaview-store-postgres v0.1.0\ntokio v1.0.0"
-            ),
+            judge(&["postgres"], "tokio-postgres v0.7.0\ntokio v1.0.0"),
             [""; 0]
         );
     }
@@ -186,10 +182,7 @@ mod tests {
             ["with the feature sqlite, the facade compiles tokio"]
         );
         assert_eq!(
-            judge(
-                &["postgres"],
-                &format!("deltaview-store-postgres v0.1.0\n{TREE}")
-            ),
+            judge(&["postgres"], &format!("tokio-postgres v0.7.0\n{TREE}")),
             [
                 "with the feature postgres, the facade compiles rusqlite",
                 "with the feature postgres, the facade compiles libsqlite3-sys"
@@ -205,7 +198,7 @@ mod tests {
         );
         assert_eq!(
             judge(&["postgres"], "deltaview v0.1.0\n"),
-            ["with the feature postgres, the facade does not compile deltaview-store-postgres"]
+            ["with the feature postgres, the facade does not compile tokio-postgres"]
         );
     }
 

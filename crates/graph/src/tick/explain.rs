@@ -53,7 +53,7 @@ impl Explanation {
                 .expect("a handle has its input's row type")
                 .clone()
         });
-        Ok(found.unwrap_or_else(ZSet::new))
+        Ok(found.unwrap_or_default())
     }
 
     /// The names of the inputs that have a part in the row, in the order of the plan.

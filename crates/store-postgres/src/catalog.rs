@@ -1,0 +1,249 @@
+//! The catalog in Postgres: reads what a schema has of a graph, and creates what it has not.
+
+use std::collections::BTreeMap;
+
+use deltaview_graph::Graph;
+use deltaview_store::catalog::{Entry, FORMAT_VERSION, compare, entries};
+use deltaview_store::{Error, ErrorKind};
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use crate::ddl::{CATALOG, CATALOG_TABLES, CLOCK, Ddl, ENTRY_COLUMNS};
+use crate::error::Context;
+use crate::names::{NAME_LIMIT, index_name, key_index_name, qualified, table_name};
+
+/// The oldest server that has what is used.
+const OLDEST: i32 = 130_000;
+
+/// What a schema has of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Nothing,
+    Same,
+}
+
+/// Compares what a schema has with the graph, and changes nothing. Call it inside of a transaction that sees one state.
+pub(crate) async fn check(client: &Client, graph: &Graph, namespace: &str) -> Result<Found, Error> {
+    let doing = || reading(graph, namespace);
+    check_server(client).await?;
+    let there = relations(client, graph, namespace).await?;
+    let missing: Vec<String> = CATALOG_TABLES
+        .iter()
+        .filter(|table| !there.contains_key(**table))
+        .map(|table| format!("table `{table}` is missing"))
+        .collect();
+    if missing.len() == CATALOG_TABLES.len() {
+        return Ok(Found::Nothing);
+    }
+    if !missing.is_empty() {
+        return Err(incomplete(graph, missing));
+    }
+    let clock = format!(
+        "SELECT \"format_version\" FROM {} WHERE \"graph\" = $1",
+        qualified(namespace, CLOCK)
+    );
+    let clock = client
+        .query_typed_opt(&clock, &[(&graph.name(), Type::TEXT)])
+        .await
+        .context(doing)?;
+    let clock: Option<i64> = match clock {
+        Some(row) => Some(row.try_get(0).context(doing)?),
+        None => None,
+    };
+    if let Some(format_version) = clock.filter(|version| *version > FORMAT_VERSION) {
+        let message = format!(
+            "graph `{}` has format version {format_version}, and this version of deltaview knows {FORMAT_VERSION} at \
+             most: use a newer deltaview",
+            graph.name()
+        );
+        return Err(Error::new(ErrorKind::NewerFormat, message));
+    }
+    let stored = stored_entries(client, graph, namespace)
+        .await
+        .context(doing)?;
+    if clock.is_none() {
+        if stored.is_empty() {
+            return Ok(Found::Nothing);
+        }
+        return Err(incomplete(
+            graph,
+            vec![format!("table `{CLOCK}` does not have the graph")],
+        ));
+    }
+    compare_stored(graph, &stored)?;
+    let missing: Vec<String> = objects(graph)
+        .filter(|(_, name, _)| !there.contains_key(name))
+        .map(|(kind, name, vertex)| {
+            format!("vertex `{vertex}`: {kind} `{name}` is in the catalog, missing in the database")
+        })
+        .collect();
+    if missing.is_empty() {
+        Ok(Found::Same)
+    } else {
+        Err(incomplete(graph, missing))
+    }
+}
+
+fn reading(graph: &Graph, namespace: &str) -> String {
+    format!(
+        "reading the catalog of graph `{}` in schema `{namespace}`",
+        graph.name()
+    )
+}
+
+/// Whether the server can hold what a store needs.
+async fn check_server(client: &Client) -> Result<(), Error> {
+    let doing = || "asking the server for its version".to_string();
+    let sql = "SELECT pg_catalog.current_setting('server_version_num')::integer, \
+               pg_catalog.current_setting('server_encoding')";
+    let row = client.query_typed_one(sql, &[]).await.context(doing)?;
+    let version: i32 = row.try_get(0).context(doing)?;
+    let encoding: String = row.try_get(1).context(doing)?;
+    if version < OLDEST {
+        let message = format!(
+            "the server is a Postgres of version {version}: use one of version 13 or newer"
+        );
+        return Err(Error::new(ErrorKind::Database, message));
+    }
+    if encoding != "UTF8" {
+        let message = format!(
+            "the database has the encoding {encoding}, which can't hold all text: make one with `ENCODING 'UTF8'`"
+        );
+        return Err(Error::new(ErrorKind::Database, message));
+    }
+    Ok(())
+}
+
+/// Somebody has removed a part of what was created in one transaction.
+fn incomplete(graph: &Graph, details: Vec<String>) -> Error {
+    let message = format!(
+        "the database has only a part of graph `{}`: something else than deltaview has changed it. Nothing was changed. \
+         Restore it from a backup. What is missing:",
+        graph.name()
+    );
+    Error::new(ErrorKind::Mismatch, message).with_details(details)
+}
+
+/// What the schema has of the names that a store uses, each with what it is.
+async fn relations(
+    client: &Client,
+    graph: &Graph,
+    namespace: &str,
+) -> Result<BTreeMap<String, &'static str>, Error> {
+    let doing = || reading(graph, namespace);
+    let mut names: Vec<String> = CATALOG_TABLES.map(str::to_string).into();
+    names.extend(objects(graph).map(|(_, name, _)| name));
+    // A type has a name in the same space as a table, whose rows have a type too.
+    let sql = "SELECT c.relname::text, c.relkind::text FROM pg_catalog.pg_class AS c \
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+               WHERE n.nspname::text = $1 AND c.relname::text = ANY ($2) \
+               UNION ALL SELECT y.typname::text, 'type' FROM pg_catalog.pg_type AS y \
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = y.typnamespace \
+               WHERE n.nspname::text = $1 AND y.typname::text = ANY ($2) AND y.typrelid = 0";
+    let rows = client
+        .query_typed(sql, &[(&namespace, Type::TEXT), (&names, Type::TEXT_ARRAY)])
+        .await
+        .context(doing)?;
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let kind = match row.try_get(1).context(doing)? {
+            "r" | "p" => "table",
+            "i" | "I" => "index",
+            "v" => "view",
+            "m" => "materialized view",
+            "S" => "sequence",
+            "f" => "foreign table",
+            _ => "type",
+        };
+        found.insert(row.try_get(0).context(doing)?, kind);
+    }
+    Ok(found)
+}
+
+/// The tables and indexes of a graph: what it is, its name, its vertex.
+fn objects(graph: &Graph) -> impl Iterator<Item = (&'static str, String, &str)> {
+    graph.tables().iter().flat_map(|table| {
+        let schema = table.schema();
+        let secondary = schema.secondary.iter();
+        let indexes = std::iter::once(key_index_name(schema))
+            .chain(secondary.map(|index| index_name(schema, index)))
+            .map(|name| ("index", name));
+        std::iter::once(("table", table_name(schema)))
+            .chain(indexes)
+            .map(|(kind, name)| (kind, name, schema.vertex.as_str()))
+    })
+}
+
+/// What the catalog has of a graph.
+pub(crate) async fn stored_entries(
+    client: &Client,
+    graph: &Graph,
+    namespace: &str,
+) -> Result<Vec<Entry>, tokio_postgres::Error> {
+    let sql = format!(
+        "SELECT {ENTRY_COLUMNS} FROM {} WHERE \"graph\" = $1",
+        qualified(namespace, CATALOG)
+    );
+    let rows = client
+        .query_typed(&sql, &[(&graph.name(), Type::TEXT)])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Entry {
+                graph: row.try_get(0)?,
+                vertex: row.try_get(1)?,
+                role: row.try_get(2)?,
+                table: row.try_get(3)?,
+                fingerprint: row.try_get(4)?,
+                description: row.try_get(5)?,
+                format_version: row.try_get(6)?,
+            })
+        })
+        .collect()
+}
+
+/// Compares a graph with what the catalog has of it.
+pub(crate) fn compare_stored(graph: &Graph, stored: &[Entry]) -> Result<(), Error> {
+    compare(graph, &entries(graph, Some(NAME_LIMIT)), stored)
+}
+
+/// Creates the tables of a graph, where the schema has nothing of it. Call it inside of a transaction that has the lock
+/// of the schema.
+pub(crate) async fn create(client: &Client, graph: &Graph, namespace: &str) -> Result<(), Error> {
+    if let Found::Same = check(client, graph, namespace).await? {
+        return Ok(());
+    }
+    let doing = || format!("creating the tables of graph `{}`", graph.name());
+    refuse_taken_names(client, graph, namespace).await?;
+    let ddl = Ddl::new(namespace);
+    // Who may make tables in a schema that is there may not be allowed to make schemas.
+    let exists = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname::text = $1";
+    let exists = client
+        .query_typed_opt(exists, &[(&namespace, Type::TEXT)])
+        .await
+        .context(doing)?;
+    if exists.is_none() {
+        client
+            .batch_execute(&ddl.namespace_sql())
+            .await
+            .context(doing)?;
+    }
+    let sql = ddl.catalog_tables_sql() + &ddl.graph_sql(graph);
+    client.batch_execute(&sql).await.context(doing)
+}
+
+/// What has one of our names and is not in the catalog belongs to somebody else.
+async fn refuse_taken_names(client: &Client, graph: &Graph, namespace: &str) -> Result<(), Error> {
+    let there = relations(client, graph, namespace).await?;
+    for (_, name, vertex) in objects(graph) {
+        if let Some(kind) = there.get(&name) {
+            let message = format!(
+                "schema `{namespace}` has a {kind} `{name}` already that is not of this graph: give graph `{}` or vertex \
+                 `{vertex}` another name, or use another schema",
+                graph.name(),
+            );
+            return Err(Error::new(ErrorKind::Mismatch, message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,331 @@
+//! Drives a tick over a connection: opens a transaction or a savepoint, has the fetches answered, writes the commit. It
+//! ends no transaction.
+//!
+//! All that goes to the server between two steps of the tick goes at once: opening is sent with the first step's
+//! questions. So an iteration waits for the server once for each step, and once for its writes.
+
+use std::collections::BTreeMap;
+
+use deltaview_graph::{Change, Commit, Fetch, Graph, Step, TableId, WorkingSet};
+use deltaview_schema::TableSchema;
+use deltaview_store::{Error, ErrorKind};
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::catalog;
+use crate::ddl::{CLOCK, COMMITS, LAST_UPDATE};
+use crate::error::{Context, from_postgres};
+use crate::fetch::Reader;
+use crate::names::{qualified, table_name};
+use crate::pipeline::{Failure, Request, execute, in_order};
+use crate::scope::{Connection, Kind, OFF, Scope};
+use crate::statements::Statements;
+use crate::write::batches;
+
+/// A graph with the statements of its tables. It has no connection.
+pub(crate) struct Engine {
+    pub(crate) graph: Graph,
+    /// The schema of the tables.
+    pub(crate) namespace: String,
+    pub(crate) lock_key: i64,
+    pub(crate) tables: BTreeMap<TableId, EngineTable>,
+}
+
+/// A table with its statements.
+pub(crate) struct EngineTable {
+    pub(crate) schema: TableSchema,
+    pub(crate) name: String,
+    pub(crate) statements: Statements,
+}
+
+/// What an iteration is told apart by, from when it is opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket {
+    pub(crate) time: i64,
+    /// Drawn at random, by the server.
+    pub(crate) id: String,
+    /// The backend that it runs in, and its transaction.
+    pub(crate) backend: i32,
+    pub(crate) transaction: String,
+    /// The caller's settings, in a transaction of the caller's, which are other ones while an iteration is made.
+    settings: Vec<String>,
+}
+
+/// An iteration that is written, and waits for its transaction to commit.
+pub(crate) struct Written {
+    pub(crate) ticket: Ticket,
+    pub(crate) commit: Commit,
+}
+
+impl Engine {
+    pub(crate) fn new(graph: &Graph, namespace: &str) -> Self {
+        let table = |schema: &TableSchema| EngineTable {
+            schema: schema.clone(),
+            name: table_name(schema),
+            statements: Statements::of(schema, namespace),
+        };
+        let tables = graph.tables().iter();
+        Self {
+            graph: graph.clone(),
+            namespace: namespace.to_string(),
+            lock_key: lock_key(namespace, graph.name()),
+            tables: tables
+                .map(|each| (each.id(), table(each.schema())))
+                .collect(),
+        }
+    }
+
+    /// Runs a change and writes its commit.
+    pub(crate) async fn run<C: Connection + Sync>(
+        &self,
+        scope: &Scope<C>,
+        state: &mut WorkingSet,
+        change: &Change,
+    ) -> Result<Written, Error> {
+        let client = scope.client();
+        let mut ticket = None;
+        // Before anything is sent: what can't begin costs nothing.
+        let mut step = self.graph.begin(state, change)?;
+        let commit = loop {
+            step = match step {
+                Step::Done(commit) => break commit,
+                Step::Fetch(mut fetches, tick) => {
+                    let mut requests = self.opening(scope, &mut ticket, true);
+                    for fetch in &mut fetches {
+                        let reader = Reader {
+                            client,
+                            table: &self.tables[&fetch.table()],
+                            namespace: &self.namespace,
+                        };
+                        requests.push(reader.answer(fetch)?);
+                    }
+                    in_order(requests).await?;
+                    tick.resume(fetches)?
+                }
+            };
+        };
+        self.write(scope, &mut ticket, &commit).await?;
+        let ticket = ticket.expect("whoever opens gets a ticket");
+        Ok(Written { ticket, commit })
+    }
+
+    /// Answers fetches outside of an iteration.
+    pub(crate) async fn answer(&self, client: &Client, fetches: &mut [Fetch]) -> Result<(), Error> {
+        let mut requests = Vec::new();
+        for fetch in fetches {
+            let reader = Reader {
+                client,
+                table: &self.tables[&fetch.table()],
+                namespace: &self.namespace,
+            };
+            requests.push(reader.answer(fetch)?);
+        }
+        in_order(requests).await?;
+        Ok(())
+    }
+
+    /// Writes a commit. All of it is encoded before the first byte is sent.
+    async fn write<C: Connection + Sync>(
+        &self,
+        scope: &Scope<C>,
+        ticket: &mut Option<Ticket>,
+        commit: &Commit,
+    ) -> Result<(), Error> {
+        let mut written = Vec::new();
+        for writes in commit.tables() {
+            let table = &self.tables[&writes.table()];
+            for batch in batches(&writes, table)? {
+                written.push((table, batch));
+            }
+        }
+        let client = scope.client();
+        let opened = ticket.as_ref().map(|ticket| ticket.settings.clone());
+        let mut requests = self.opening(scope, ticket, false);
+        for (table, batch) in &written {
+            requests.push(batch.write(client, table));
+        }
+        requests.push(self.request(client, self.sql_last_update()));
+        requests.push(self.request(client, self.sql_prune()));
+        requests.extend(
+            opened
+                .filter(|settings| !settings.is_empty())
+                .map(|settings| self.give_back(client, settings)),
+        );
+        in_order(requests).await?;
+        Ok(())
+    }
+
+    /// What goes before everything else: nothing, if the iteration has its ticket already.
+    fn opening<'a, C: Connection + Sync>(
+        &'a self,
+        scope: &'a Scope<C>,
+        ticket: &'a mut Option<Ticket>,
+        reads: bool,
+    ) -> Vec<Request<'a, ()>> {
+        if ticket.is_some() {
+            return Vec::new();
+        }
+        let client = scope.client();
+        let mut requests: Vec<Request<'a, ()>> = vec![Box::pin(async move {
+            let begun = scope.begin().await;
+            begun.map_err(|error| self.failed(error, "beginning a change"))
+        })];
+        requests.push(Box::pin(async move {
+            let sql = "SELECT pg_catalog.pg_advisory_xact_lock($1)";
+            let locked = execute(client, sql, &[(&self.lock_key, Type::INT8)]).await;
+            locked.map_err(|error| self.failed(error, "waiting for other changes"))
+        }));
+        if scope.kind == Kind::Savepoint {
+            requests.push(Box::pin(async move {
+                let stored = catalog::stored_entries(client, &self.graph, &self.namespace).await;
+                let stored = stored.map_err(|error| self.failed(error, "reading the catalog"))?;
+                Ok(catalog::compare_stored(&self.graph, &stored)?)
+            }));
+        }
+        requests.push(Box::pin(async move {
+            // Both are sent at once.
+            let drawing = self.draw_ticket(client);
+            let (drawn, settings) = futures::join!(drawing, async {
+                if reads && scope.kind == Kind::Savepoint {
+                    self.change_settings(client).await
+                } else {
+                    Ok(Vec::new())
+                }
+            });
+            let ticket = ticket.insert(drawn?);
+            ticket.settings = settings?;
+            Ok(())
+        }));
+        requests
+    }
+
+    /// Moves the clock on. In a transaction that sees an older state than the last one, this is a serialisation failure:
+    /// so what is read after it is never out of date.
+    async fn draw_ticket(&self, client: &Client) -> Result<Ticket, Failure> {
+        let sql = format!(
+            "WITH tick AS (UPDATE {} SET \"t\" = \"t\" + 1 WHERE \"graph\" = $1 RETURNING \"t\") \
+             INSERT INTO {} (\"graph\", \"t\", \"id\", \"at\") SELECT $1, \"t\", pg_catalog.gen_random_uuid(), \
+             pg_catalog.now() FROM tick RETURNING \"t\", \"id\"::text, pg_catalog.pg_backend_pid(), \
+             pg_catalog.pg_current_xact_id()::xid::text",
+            self.place(CLOCK),
+            self.place(COMMITS),
+        );
+        let doing = "writing the time";
+        let row = client
+            .query_typed_opt(&sql, &[(&self.graph.name(), Type::TEXT)])
+            .await
+            .map_err(|error| self.failed(error, doing))?
+            .ok_or_else(|| self.nothing_of_graph())?;
+        let ticket = || -> Result<Ticket, tokio_postgres::Error> {
+            Ok(Ticket {
+                time: row.try_get(0)?,
+                id: row.try_get(1)?,
+                backend: row.try_get(2)?,
+                transaction: row.try_get(3)?,
+                settings: Vec::new(),
+            })
+        };
+        ticket().map_err(|error| self.failed(error, doing))
+    }
+
+    /// Turns settings off in the caller's transaction, and says what they were. A transaction of ours begins like that.
+    async fn change_settings(&self, client: &Client) -> Result<Vec<String>, Failure> {
+        let before = OFF.map(|name| format!("pg_catalog.current_setting('{name}')"));
+        let after = OFF.map(|name| format!("pg_catalog.set_config('{name}', 'off', true)"));
+        let doing = "reading the settings for a change";
+        let sql = format!("SELECT {}, {}", before.join(", "), after.join(", "));
+        let row = client.query_typed_one(&sql, &[]).await;
+        let row = row.map_err(|error| self.failed(error, doing))?;
+        let settings = (0..OFF.len()).map(|column| row.try_get(column));
+        let settings: Result<Vec<String>, tokio_postgres::Error> = settings.collect();
+        settings.map_err(|error| self.failed(error, doing))
+    }
+
+    /// Gives the caller's transaction the settings back that it had. Where the change fails, the server does.
+    fn give_back<'a>(&'a self, client: &'a Client, settings: Vec<String>) -> Request<'a, ()> {
+        Box::pin(async move {
+            let set = OFF.iter().zip(1..);
+            let set: Vec<String> = set
+                .map(|(name, place)| format!("pg_catalog.set_config('{name}', ${place}, true)"))
+                .collect();
+            let values: Vec<(&(dyn ToSql + Sync), Type)> = settings
+                .iter()
+                .map(|setting| (setting as &(dyn ToSql + Sync), Type::TEXT))
+                .collect();
+            let sql = format!("SELECT {}", set.join(", "));
+            let done = execute(client, &sql, &values).await;
+            done.map_err(|error| self.failed(error, "giving the settings back after a change"))
+        })
+    }
+
+    fn request<'a>(&'a self, client: &'a Client, sql: String) -> Request<'a, ()> {
+        Box::pin(async move {
+            let name = self.graph.name();
+            let values: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::TEXT)];
+            let done = execute(client, &sql, &values).await;
+            done.map_err(|error| self.failed(error, "writing the time"))
+        })
+    }
+
+    fn sql_last_update(&self) -> String {
+        format!(
+            "UPDATE {} AS u SET \"t\" = c.\"t\" FROM {} AS c WHERE u.\"graph\" = $1 AND c.\"graph\" = $1",
+            self.place(LAST_UPDATE),
+            self.place(CLOCK),
+        )
+    }
+
+    /// Forgets commits that nobody can be in doubt about any more. Two for each that comes: so there is an end to it.
+    fn sql_prune(&self) -> String {
+        let commits = self.place(COMMITS);
+        format!(
+            "DELETE FROM {commits} WHERE \"graph\" = $1 AND \"t\" IN \
+             (SELECT \"t\" FROM {commits} WHERE \"graph\" = $1 ORDER BY \"t\" LIMIT 2) \
+             AND \"at\" < pg_catalog.now() - interval '1 hour'"
+        )
+    }
+
+    /// The time of the last iteration.
+    pub(crate) async fn time(&self, client: &Client) -> Result<i64, Error> {
+        let doing = || format!("reading the time of graph `{}`", self.graph.name());
+        let sql = format!(
+            "SELECT \"t\" FROM {} WHERE \"graph\" = $1",
+            self.place(CLOCK)
+        );
+        client
+            .query_typed_opt(&sql, &[(&self.graph.name(), Type::TEXT)])
+            .await
+            .context(doing)?
+            .ok_or_else(|| self.nothing_of_graph())?
+            .try_get(0)
+            .context(doing)
+    }
+
+    pub(crate) fn place(&self, table: &str) -> String {
+        qualified(&self.namespace, table)
+    }
+
+    pub(crate) fn nothing_of_graph(&self) -> Error {
+        let message = format!(
+            "schema `{}` of the database has no tables of graph `{}`: connect with `connect`, which creates them, or to \
+             another database",
+            self.namespace,
+            self.graph.name()
+        );
+        Error::new(ErrorKind::NotDeltaview, message)
+    }
+
+    fn failed(&self, error: tokio_postgres::Error, doing: &str) -> Failure {
+        Failure::of(error, |error| {
+            from_postgres(error, &format!("{doing} of graph `{}`", self.graph.name()))
+        })
+    }
+}
+
+/// What changes of a graph hold while they are made, so that there is one at a time: the first eight bytes, as a
+/// big-endian number, of the BLAKE3 hash of `deltaview`, the schema and the graph's name, with a NUL between them.
+pub(crate) fn lock_key(namespace: &str, graph: &str) -> i64 {
+    let hash = blake3::hash(format!("deltaview\0{namespace}\0{graph}").as_bytes());
+    let first = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
+    i64::from_be_bytes(*first)
+}

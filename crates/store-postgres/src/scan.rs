@@ -1,0 +1,616 @@
+//! Reads the rows of a view by its indexes: ranges and keys by cursors, a page at a time, within one transaction.
+
+use std::collections::VecDeque;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use deadpool_postgres::Object;
+use deltaview_graph::{Bounds, Order, TickError, TickErrorKind, ViewHandle};
+use deltaview_schema::{Index, IndexKey, KeyValue, Row, TableSchema, codec};
+use deltaview_store::Error;
+use deltaview_zset::Weight;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::engine::Engine;
+use crate::error::{Context, from_postgres};
+use crate::fetch::{StoredRow, push_key};
+use crate::names::{
+    KeyPart, Term, index_parts, order_by, parts_of, plain_type, qualified, table_name, terms_of,
+};
+use crate::ranges::{Range, beyond};
+use crate::scope::{Kind, Scope};
+use crate::statements::{Statements, scanned_columns};
+use crate::store::Inner;
+use crate::values::{Array, Raw, Single};
+use crate::view::Rows;
+
+/// So many rows are read first; then as many as are about so many bytes.
+const FIRST_PAGE: usize = 32;
+const PAGE_BYTES: usize = 1024 * 1024;
+const LARGEST_PAGE: usize = 4096;
+
+/// So many keys are asked for at once.
+const KEYS: usize = 1000;
+
+/// The columns before those of the index: identity, data, weight.
+const ROW_COLUMNS: usize = 3;
+
+/// A connection, and a transaction on it that reads one state.
+pub(crate) struct Reader {
+    inner: Arc<Inner>,
+    scope: Scope<Object>,
+    is_begun: AtomicBool,
+    cursors: AtomicU64,
+}
+
+impl Reader {
+    /// Takes a connection. The transaction begins with the first statement.
+    pub(crate) async fn connect(inner: Arc<Inner>) -> Result<Self, Error> {
+        Ok(Self {
+            scope: Scope::new(inner.connection().await?, Kind::Read),
+            inner,
+            is_begun: AtomicBool::new(false),
+            cursors: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        self.scope.client()
+    }
+
+    /// Begins the transaction, and reads the time of its state.
+    pub(crate) async fn begin_with_time(&self) -> Result<i64, Error> {
+        let (begun, time) = futures::join!(self.begin(), self.inner.engine.time(self.client()));
+        begun.context(|| "beginning to read".to_string())?;
+        time
+    }
+
+    async fn begin(&self) -> Result<(), tokio_postgres::Error> {
+        if self.is_begun.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.scope.begin().await
+    }
+
+    fn next_cursor(&self) -> String {
+        let number = self.cursors.fetch_add(1, Ordering::Relaxed);
+        format!("deltaview_{number}")
+    }
+}
+
+/// How the row of a key is read; not at all, where there can be none. Where there are several, it is any of them.
+pub(crate) fn get<T: Row, K: IndexKey>(
+    engine: &Engine,
+    view: ViewHandle<T, K>,
+    key: &K,
+) -> Result<Option<Plan<T>>, Error> {
+    let viewed = Viewed::new(engine, view)?;
+    let key = Place::of(key, &viewed, 0);
+    let terms = viewed.terms_of_index();
+    if key.is_cut(terms) {
+        return Ok(None);
+    }
+    let condition = Range::equal(terms).condition(&viewed.terms, &key.terms, &[], false);
+    let query = Query {
+        sql: format!("{} WHERE {condition} LIMIT 1", viewed.select()),
+        values: key.bound(),
+    };
+    Ok(Some(Plan::new(viewed, [query].into(), None)))
+}
+
+/// How the rows within bounds are read, which are not empty.
+pub(crate) fn range<T: Row, K: IndexKey>(
+    engine: &Engine,
+    view: ViewHandle<T, K>,
+    bounds: Bounds<K>,
+    order: Order,
+) -> Result<Plan<T>, Error> {
+    let viewed = Viewed::new(engine, view)?;
+    let backward = order == Order::Backward;
+    let (start, end) = if backward {
+        (bounds.end, bounds.start)
+    } else {
+        (bounds.start, bounds.end)
+    };
+    let queries = viewed.queries(&start, &end, backward);
+    let end = End {
+        bound: end,
+        backward,
+    };
+    Ok(Plan::new(viewed, queries, Some(end)))
+}
+
+/// How the rows of keys are read, in the order of the keys.
+pub(crate) fn keys<T: Row, K: IndexKey>(
+    engine: &Engine,
+    view: ViewHandle<T, K>,
+    keys: &[K],
+) -> Result<Plan<T>, Error> {
+    let viewed = Viewed::new(engine, view)?;
+    let sql = Statements::by_keys(&viewed.schema, &engine.namespace, viewed.position);
+    let queries = keys.chunks(KEYS).map(|keys| {
+        let columns = viewed.parts.iter().map(|part| part.column_type);
+        let mut arrays: Vec<Array> = columns.map(Array::of).collect();
+        let mut positions = Array::of(deltaview_schema::ColumnType::Int);
+        for (position, key) in (0..).zip(keys) {
+            let mut values = Vec::new();
+            key.values(&mut values);
+            // Text with a NUL can't be stored, so that there is nothing to find.
+            if values.iter().any(has_nul) {
+                continue;
+            }
+            push_key(&mut arrays, &values).expect("no text has a NUL");
+            positions.push_int(position);
+        }
+        arrays.push(positions);
+        let boxed = |array: Array| -> (Box<dyn ToSql + Sync + Send>, Type) {
+            let array_type = array.array_type();
+            (Box::new(array), array_type)
+        };
+        Query {
+            sql: sql.clone(),
+            values: arrays.into_iter().map(boxed).collect(),
+        }
+    });
+    let queries = queries.collect();
+    Ok(Plan::new(viewed, queries, None))
+}
+
+/// What a row is: nothing, where it is beyond the end.
+pub(crate) type Decode<T> =
+    Box<dyn FnMut(&tokio_postgres::Row) -> Result<Option<(T, Weight)>, Error> + Send>;
+
+/// What is asked of the server, one query after the other, and what its rows are. Only this knows the types of a view;
+/// all that waits for the server does not, so that it is compiled once.
+pub(crate) struct Plan<T> {
+    queries: VecDeque<Query>,
+    decode: Decode<T>,
+    doing: String,
+}
+
+impl<T: Row> Plan<T> {
+    fn new<K: IndexKey>(
+        viewed: Viewed<T, K>,
+        queries: VecDeque<Query>,
+        end: Option<End<K>>,
+    ) -> Self {
+        let doing = viewed.doing();
+        Self {
+            queries,
+            decode: Box::new(move |row| {
+                let (key, row, weight) = viewed.decode(row)?;
+                let is_beyond = end.as_ref().is_some_and(|end| end.is_before(&key));
+                Ok((!is_beyond).then_some((row, weight)))
+            }),
+            doing,
+        }
+    }
+
+    /// The first row, in one statement of its own.
+    pub(crate) async fn first(mut self, client: &Client) -> Result<Option<T>, Error> {
+        let Some(query) = self.queries.pop_front() else {
+            return Ok(None);
+        };
+        match query.first(client, &self.doing).await? {
+            Some(row) => Ok((self.decode)(&row)?.map(|(row, _)| row)),
+            None => Ok(None),
+        }
+    }
+
+    /// All the rows, once the first page of them is there.
+    pub(crate) async fn rows(self, reader: Arc<Reader>) -> Result<Rows<T>, Error> {
+        let rows = Scan::start(reader, self.queries, self.doing).await?;
+        Ok(Rows::new(rows, self.decode))
+    }
+}
+
+fn has_nul(value: &KeyValue<'_>) -> bool {
+    matches!(value, KeyValue::Text(text) if text.contains('\0'))
+}
+
+/// A statement with what is bound to it.
+struct Query {
+    sql: String,
+    values: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
+}
+
+impl Query {
+    fn bound(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        let values = self.values.iter();
+        values
+            .map(|(value, value_type)| (&**value as &(dyn ToSql + Sync), value_type.clone()))
+            .collect()
+    }
+
+    async fn first(
+        &self,
+        client: &Client,
+        doing: &str,
+    ) -> Result<Option<tokio_postgres::Row>, Error> {
+        let row = client.query_typed_opt(&self.sql, &self.bound()).await;
+        row.map_err(|error| from_postgres(error, doing))
+    }
+}
+
+/// A view and the index that it is read by.
+struct Viewed<T, K> {
+    schema: TableSchema,
+    place: String,
+    index: Index<T, K>,
+    /// 0 for the primary index, 1 for the first secondary one.
+    position: usize,
+    /// The columns of the index.
+    parts: Vec<KeyPart>,
+    /// What the index is ordered by, down to the single row.
+    terms: Vec<Term>,
+}
+
+impl<T: Row, K: IndexKey> Viewed<T, K> {
+    fn new(engine: &Engine, view: ViewHandle<T, K>) -> Result<Self, Error> {
+        let graph = &engine.graph;
+        let schema = graph.view_table(view)?.schema();
+        let position = view.index();
+        Ok(Self {
+            place: qualified(&engine.namespace, &table_name(schema)),
+            index: graph.view_index(view)?.clone(),
+            position,
+            parts: parts_of(schema.index_at(position)),
+            terms: terms_of(&index_parts(schema, position), "t."),
+            schema: schema.clone(),
+        })
+    }
+
+    /// How many of the terms are of the key.
+    fn terms_of_index(&self) -> usize {
+        terms_of(&self.parts, "").len()
+    }
+
+    fn select(&self) -> String {
+        format!(
+            "SELECT {} FROM {} AS t",
+            scanned_columns(&self.schema, self.position),
+            self.place
+        )
+    }
+
+    /// The queries that read from one bound to the other, in order. Where to stop is decided by `Ord`; they only keep
+    /// the server from reading far beyond it.
+    fn queries(&self, start: &Bound<K>, end: &Bound<K>, backward: bool) -> VecDeque<Query> {
+        let all = self.terms_of_index();
+        let (key, is_included) = match start {
+            Bound::Unbounded => (None, true),
+            Bound::Included(key) => (Some(key), true),
+            Bound::Excluded(key) => (Some(key), false),
+        };
+        let start = key.map(|key| Place::of(key, self, 0));
+        let end = match end {
+            Bound::Unbounded => None,
+            Bound::Included(key) | Bound::Excluded(key) => Some(key),
+        };
+        let is_one_key = is_included && end.is_some() && key == end;
+        let bound = start.as_ref().map_or(0, |start| start.values.len());
+        let end = end.map(|key| Place::of(key, self, bound));
+        let ranges: Vec<Range> = match &start {
+            None => vec![Range::equal(0)],
+            Some(_) if is_one_key => vec![Range::equal(all)],
+            Some(_) => {
+                let first = is_included.then(|| Range::equal(all));
+                first.into_iter().chain(Range::after(all, 0)).collect()
+            }
+        };
+        let queries = ranges.into_iter().filter_map(|range| {
+            let start = start.as_ref();
+            // Text with a NUL can't be stored: nothing is equal to it.
+            if start.is_some_and(|start| start.is_cut(range.fixed)) {
+                return None;
+            }
+            Some(self.query(range, start, end.as_ref(), backward))
+        });
+        queries.collect()
+    }
+
+    fn query(
+        &self,
+        range: Range,
+        start: Option<&Place>,
+        end: Option<&Place>,
+        backward: bool,
+    ) -> Query {
+        let (from, cuts) = start.map_or((&[][..], &[][..]), |start| {
+            (start.terms.as_slice(), start.cuts.as_slice())
+        });
+        let mut condition = range.condition(&self.terms, from, cuts, backward);
+        if let Some(end) = end
+            && range.fixed < self.terms_of_index()
+            && !end.is_cut(range.fixed + 1)
+            && start.map_or(range.fixed == 0, |start| {
+                start.starts_alike(end, range.fixed)
+            })
+        {
+            let term = &self.terms[range.fixed];
+            let operator = if beyond(term, backward) == ">" {
+                "<="
+            } else {
+                ">="
+            };
+            condition.push_str(&format!(
+                " AND {} {operator} {}",
+                term.sql, end.terms[range.fixed]
+            ));
+        }
+        let mut sql = format!("{} WHERE {condition}", self.select());
+        if !self.terms.is_empty() {
+            sql.push_str(&format!(" ORDER BY {}", order_by(&self.terms, backward)));
+        }
+        let values = start.into_iter().chain(end).flat_map(Place::bound);
+        Query {
+            sql,
+            values: values.collect(),
+        }
+    }
+
+    /// The row that is stored and its key, which it must be under: the order of what is read depends on that.
+    fn decode(&self, row: &tokio_postgres::Row) -> Result<(K, T, Weight), Error> {
+        let stored = StoredRow::read(row, 0).context(|| self.doing())?;
+        let decoded: T =
+            codec::decode(stored.data.unwrap_or(stored.identity)).map_err(|error| {
+                self.damaged(TickErrorKind::Decode {
+                    table: table_name(&self.schema),
+                    identity: self.name_of(row, &stored),
+                    error,
+                })
+            })?;
+        let key = self.index.key(&decoded);
+        let mut values = Vec::new();
+        key.values(&mut values);
+        for (position, value) in values.iter().enumerate() {
+            let found: Raw<'_> = row
+                .try_get(ROW_COLUMNS + position)
+                .context(|| self.doing())?;
+            if !has_nul(value) && found.is(value) {
+                continue;
+            }
+            return Err(self.damaged(TickErrorKind::KeyChanged {
+                table: table_name(&self.schema),
+                identity: self.name_of(row, &stored),
+                index: self.schema.index_at(self.position).name.clone(),
+            }));
+        }
+        drop(values);
+        Ok((key, decoded, stored.weight))
+    }
+
+    /// What tells the row from others: its identity, or its key in a table with one row a key.
+    fn name_of(&self, row: &tokio_postgres::Row, stored: &StoredRow<'_>) -> String {
+        if !self.schema.unique {
+            return hex(stored.identity);
+        }
+        let primary = self.schema.primary.columns.len();
+        let all = index_parts(&self.schema, self.position).len();
+        let first = ROW_COLUMNS + all - primary - usize::from(self.schema.has_identity());
+        let values = (first..first + primary).map(|column| {
+            let found = row.try_get::<_, Raw<'_>>(column).ok();
+            found.and_then(|raw| raw.0).map_or("NULL".to_string(), hex)
+        });
+        values.collect::<Vec<_>>().join(", ")
+    }
+
+    fn damaged(&self, kind: TickErrorKind) -> Error {
+        TickError::new(&self.schema.graph, &self.schema.vertex, kind).into()
+    }
+
+    fn doing(&self) -> String {
+        format!("reading table `{}`", table_name(&self.schema))
+    }
+}
+
+/// Bytes as Postgres shows them.
+fn hex(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("'\\x{digits}'")
+}
+
+/// A key that reading begins or ends at: its values, to be bound, and the terms of the index.
+struct Place {
+    values: Vec<Single>,
+    terms: Vec<String>,
+    /// By term: whether its text was cut at a NUL.
+    cuts: Vec<bool>,
+    /// By term, for comparing places: the column, and its value.
+    columns: Vec<usize>,
+}
+
+impl Place {
+    /// With `bound` values before its own in the statement.
+    fn of<T: Row, K: IndexKey>(key: &K, viewed: &Viewed<T, K>, bound: usize) -> Self {
+        let mut values = Vec::new();
+        key.values(&mut values);
+        let mut place = Self {
+            values: Vec::new(),
+            terms: Vec::new(),
+            cuts: Vec::new(),
+            columns: Vec::new(),
+        };
+        for (column, (value, part)) in values.iter().zip(&viewed.parts).enumerate() {
+            let single = Single::new(value, part.column_type);
+            // Behind a `SELECT` the planner can't see the value: it would write `(x IS NOT NULL) = false` as `x IS NULL`,
+            // which is not what the index is of.
+            let name = format!(
+                "(SELECT ${}::{})",
+                bound + column + 1,
+                plain_type(part.column_type)
+            );
+            let terms = part.terms(&name);
+            for (i, term) in terms.iter().enumerate() {
+                place.terms.push(term.clone());
+                place.cuts.push(single.is_cut && i + 1 == terms.len());
+                place.columns.push(column);
+            }
+            place.values.push(single);
+        }
+        place
+    }
+
+    fn bound(&self) -> Vec<(Box<dyn ToSql + Sync + Send>, Type)> {
+        let values = self.values.iter();
+        values
+            .map(|value| -> (Box<dyn ToSql + Sync + Send>, Type) {
+                (Box::new(value.clone()), value.element.clone())
+            })
+            .collect()
+    }
+
+    /// Whether one of so many leading terms was cut.
+    fn is_cut(&self, terms: usize) -> bool {
+        self.cuts[..terms].contains(&true)
+    }
+
+    /// Whether so many leading terms are the same, at least.
+    fn starts_alike(&self, other: &Self, terms: usize) -> bool {
+        self.columns[..terms]
+            .iter()
+            .all(|column| self.values[*column].same_as(&other.values[*column]))
+    }
+}
+
+/// Where reading stops.
+struct End<K> {
+    bound: Bound<K>,
+    backward: bool,
+}
+
+impl<K: Ord> End<K> {
+    fn is_before(&self, key: &K) -> bool {
+        match (&self.bound, self.backward) {
+            (Bound::Unbounded, _) => false,
+            (Bound::Included(end), false) => key > end,
+            (Bound::Excluded(end), false) => key >= end,
+            (Bound::Included(end), true) => key < end,
+            (Bound::Excluded(end), true) => key <= end,
+        }
+    }
+}
+
+/// What is read, and how far it is.
+struct Scan {
+    reader: Arc<Reader>,
+    /// What is still to be read, in order.
+    queries: VecDeque<Query>,
+    /// The cursor of the query that is being read.
+    cursor: Option<String>,
+    page: VecDeque<tokio_postgres::Row>,
+    /// The rows of the next page.
+    size: usize,
+    doing: String,
+}
+
+impl Scan {
+    async fn start(
+        reader: Arc<Reader>,
+        queries: VecDeque<Query>,
+        doing: String,
+    ) -> Result<BoxStream<'static, Result<tokio_postgres::Row, Error>>, Error> {
+        let mut scan = Self {
+            reader,
+            queries,
+            cursor: None,
+            page: VecDeque::new(),
+            size: FIRST_PAGE,
+            doing,
+        };
+        scan.fill().await?;
+        let rows = futures::stream::unfold(scan, |mut scan| async move {
+            let row = scan.next().await.transpose()?;
+            Some((row, scan))
+        });
+        Ok(rows.boxed())
+    }
+
+    async fn next(&mut self) -> Result<Option<tokio_postgres::Row>, Error> {
+        if self.page.is_empty() {
+            self.fill().await?;
+        }
+        Ok(self.page.pop_front())
+    }
+
+    /// Reads the next page that has rows.
+    async fn fill(&mut self) -> Result<(), Error> {
+        while self.page.is_empty() {
+            let rows = if let Some(cursor) = &self.cursor {
+                let rows = fetch(&self.reader, cursor, self.size).await;
+                rows.map_err(|error| from_postgres(error, &self.doing))?
+            } else if let Some(query) = self.queries.pop_front() {
+                let cursor = self.reader.next_cursor();
+                let rows = self.open(&query, &cursor).await;
+                let rows = rows.map_err(|error| from_postgres(error, &self.doing))?;
+                self.cursor = Some(cursor);
+                rows
+            } else {
+                return Ok(());
+            };
+            if rows.len() < self.size {
+                self.close();
+            }
+            self.size = next_size(&rows);
+            self.page = rows.into();
+        }
+        Ok(())
+    }
+
+    /// Begins to read, all at once: the transaction if it is the first, the cursor, its first page.
+    async fn open(
+        &self,
+        query: &Query,
+        cursor: &str,
+    ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+        let reader = &self.reader;
+        let declare = format!("DECLARE {cursor} NO SCROLL CURSOR FOR {}", query.sql);
+        let values = query.bound();
+        let (begun, declared, rows) = futures::join!(
+            reader.begin(),
+            reader.client().execute_typed(&declare, &values),
+            fetch(reader, cursor, self.size),
+        );
+        begun?;
+        declared?;
+        rows
+    }
+
+    /// Closes the cursor. Nobody waits for that: the first poll sends it.
+    fn close(&mut self) {
+        if let Some(cursor) = self.cursor.take() {
+            let close = format!("CLOSE {cursor}");
+            let _ = self.reader.client().batch_execute(&close).now_or_never();
+        }
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+async fn fetch(
+    reader: &Reader,
+    cursor: &str,
+    rows: usize,
+) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+    let sql = format!("FETCH {rows} FROM {cursor}");
+    reader.client().query_typed(&sql, &[]).await
+}
+
+/// How many rows are read after some: so that they are about a page.
+fn next_size(rows: &[tokio_postgres::Row]) -> usize {
+    let bytes: usize = rows.iter().map(tokio_postgres::Row::raw_size_bytes).sum();
+    let each = bytes.checked_div(rows.len()).unwrap_or(0).max(1);
+    (PAGE_BYTES / each).clamp(1, LARGEST_PAGE)
+}

@@ -1,0 +1,132 @@
+//! A transaction or a savepoint that is taken back unless it is kept: also where the future that holds it is dropped.
+//!
+//! The driver sends requests in the order in which they are made. Taking back is a request that nobody waits for: it is
+//! sent when the scope is dropped, so before anything that is done with the connection later.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deadpool_postgres::Object;
+use futures::FutureExt;
+use tokio_postgres::Client;
+
+/// The savepoint inside of the caller's transaction.
+const SAVEPOINT: &str = "deltaview_commit_in";
+
+/// Settings that are off in a transaction. What is read in the order of an index is read from the index then, and not
+/// gathered and sorted, whatever the server takes the table for: what it knows of a table that has just grown is wrong.
+/// And no plan is worth compiling.
+pub(crate) const OFF: [&str; 3] = ["enable_bitmapscan", "enable_sort", "jit"];
+
+fn in_order() -> String {
+    OFF.map(|setting| format!("; SET LOCAL {setting} = off"))
+        .concat()
+}
+
+/// A connection, borrowed or owned.
+pub(crate) trait Connection {
+    fn client(&self) -> &Client;
+}
+
+impl Connection for &Client {
+    fn client(&self) -> &Client {
+        self
+    }
+}
+
+impl Connection for Object {
+    fn client(&self) -> &Client {
+        self
+    }
+}
+
+/// What is begun, kept and taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A transaction that writes. Each statement sees what was committed before it: what is read behind a lock is the
+    /// newest state.
+    Write,
+    /// A transaction that reads one state. All it reads is in the order of an index, so that reading a whole table is of no
+    /// use either.
+    Read,
+    /// A part of the caller's transaction, whose settings are the caller's.
+    Savepoint,
+}
+
+impl Kind {
+    fn begin(self) -> String {
+        match self {
+            Self::Write => format!("BEGIN ISOLATION LEVEL READ COMMITTED{}", in_order()),
+            Self::Read => format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off{}",
+                in_order()
+            ),
+            Self::Savepoint => format!("SAVEPOINT {SAVEPOINT}"),
+        }
+    }
+
+    fn keep(self) -> String {
+        match self {
+            Self::Write | Self::Read => "COMMIT".to_string(),
+            Self::Savepoint => format!("RELEASE SAVEPOINT {SAVEPOINT}"),
+        }
+    }
+
+    fn take_back(self) -> String {
+        match self {
+            Self::Write | Self::Read => "ROLLBACK".to_string(),
+            Self::Savepoint => {
+                format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}; RELEASE SAVEPOINT {SAVEPOINT}")
+            }
+        }
+    }
+}
+
+/// A transaction or a savepoint.
+#[derive(Debug)]
+pub(crate) struct Scope<C: Connection> {
+    connection: C,
+    pub(crate) kind: Kind,
+    /// Whether its beginning was sent, and not its end.
+    is_open: AtomicBool,
+}
+
+impl<C: Connection> Scope<C> {
+    /// One that is not begun yet.
+    pub(crate) fn new(connection: C, kind: Kind) -> Self {
+        Self {
+            connection,
+            kind,
+            is_open: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        self.connection.client()
+    }
+
+    /// Begins it.
+    pub(crate) async fn begin(&self) -> Result<(), tokio_postgres::Error> {
+        let sql = self.kind.begin();
+        // Sent in the same breath.
+        self.is_open.store(true, Ordering::Relaxed);
+        self.client().batch_execute(&sql).await
+    }
+
+    /// Commits or releases it.
+    pub(crate) async fn keep(self) -> Result<(), tokio_postgres::Error> {
+        let sql = self.kind.keep();
+        // Sent in the same breath: from here on nothing can be taken back, and what fails is over.
+        self.is_open.store(false, Ordering::Relaxed);
+        self.client().batch_execute(&sql).await
+    }
+}
+
+impl<C: Connection> Drop for Scope<C> {
+    fn drop(&mut self) {
+        if self.is_open.load(Ordering::Relaxed) {
+            // The first poll sends. If there is no connection any more, there is nothing to take back either.
+            let sql = self.kind.take_back();
+            let _ = self.client().batch_execute(&sql).now_or_never();
+        }
+    }
+}

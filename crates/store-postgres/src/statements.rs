@@ -1,0 +1,209 @@
+//! The statements that read and write a table by sets of keys, made once a table. A set of keys is bound as one array
+//! a column, which `unnest` puts side by side as the rows `k`; the last array, `o`, says which key a row is of.
+
+use deltaview_schema::TableSchema;
+
+use crate::names::{
+    COUNT, DATA, IDENTITY, KeyPart, index_parts, key_parts, order_by, parts_of, plain_type,
+    qualified, secondary_parts, table_name, terms_of,
+};
+
+/// Up to so many keys are looked up one by one in the index, whatever the server takes the table for. Of more, it
+/// decides: reading the whole of a small table may be faster.
+pub(crate) const FEW: usize = 1000;
+
+/// A statement for few keys, and one for many.
+#[derive(Clone, Debug)]
+pub(crate) struct BySize {
+    pub(crate) few: String,
+    pub(crate) many: String,
+}
+
+impl BySize {
+    pub(crate) fn of(&self, keys: usize) -> &str {
+        if keys <= FEW { &self.few } else { &self.many }
+    }
+}
+
+/// The statements of one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Statements {
+    /// The rows of keys: position, identity, data, weight.
+    pub(crate) keys: BySize,
+    /// The weights of rows, by the whole key: position, weight.
+    pub(crate) rows: BySize,
+    /// All rows: identity, data, weight.
+    pub(crate) all: String,
+    /// A table with one row a key: puts rows.
+    pub(crate) put: String,
+    /// Adds weights to rows, new or not.
+    pub(crate) add: String,
+    /// Deletes rows by the whole key.
+    pub(crate) delete: BySize,
+    /// Deletes those of some rows whose weights have become zero.
+    pub(crate) sweep: BySize,
+}
+
+/// What a row is read as: identity, data, weight.
+pub(crate) fn row_columns(schema: &TableSchema) -> String {
+    let identity = if schema.has_identity() {
+        format!("t.{IDENTITY}")
+    } else {
+        format!("NULL::bytea AS {IDENTITY}")
+    };
+    let weight = if schema.unique {
+        format!("1::bigint AS {COUNT}")
+    } else {
+        format!("t.{COUNT}")
+    };
+    format!("{identity}, t.{DATA}, {weight}")
+}
+
+/// `unnest` of so many columns, and of the positions.
+pub(crate) fn unnested(types: &[&str], with_position: bool) -> String {
+    let mut arrays: Vec<String> = types
+        .iter()
+        .enumerate()
+        .map(|(i, name)| format!("${}::{name}[]", i + 1))
+        .collect();
+    let mut names: Vec<String> = (0..types.len()).map(|i| format!("k{i}")).collect();
+    if with_position {
+        arrays.push(format!("${}::bigint[]", types.len() + 1));
+        names.push("o".to_string());
+    }
+    format!("unnest({}) AS k({})", arrays.join(", "), names.join(", "))
+}
+
+/// That the columns of `t` are those of `k`, term by term, as the index has them.
+pub(crate) fn equal(parts: &[KeyPart]) -> String {
+    let pairs = parts.iter().enumerate().flat_map(|(i, part)| {
+        let stored = part.terms(&format!("t.{}", part.name));
+        let asked = part.terms(&format!("k.k{i}"));
+        stored
+            .into_iter()
+            .zip(asked)
+            .map(|(stored, asked)| format!("{stored} = {asked}"))
+    });
+    let terms: Vec<String> = pairs.collect();
+    if terms.is_empty() {
+        "true".to_string()
+    } else {
+        terms.join(" AND ")
+    }
+}
+
+fn types(parts: &[KeyPart]) -> Vec<&'static str> {
+    parts
+        .iter()
+        .map(|part| plain_type(part.column_type))
+        .collect()
+}
+
+impl Statements {
+    pub(crate) fn of(schema: &TableSchema, namespace: &str) -> Self {
+        let place = qualified(namespace, &table_name(schema));
+        let row = row_columns(schema);
+        let index = parts_of(&schema.primary);
+        let key = key_parts(schema);
+        let found = format!("{IDENTITY}, {DATA}, {COUNT}");
+        Self {
+            keys: look_up(&place, &row, &found, &index),
+            rows: look_up(&place, &row, COUNT, &key),
+            all: format!("SELECT {row} FROM {place} AS t"),
+            put: insert(schema, &place),
+            add: insert(schema, &place),
+            delete: delete(&place, &key, ""),
+            sweep: delete(&place, &key, &format!(" AND t.{COUNT} = 0")),
+        }
+    }
+
+    /// The rows of keys of an index, in the order of the positions: as [`scanned_columns`].
+    pub(crate) fn by_keys(schema: &TableSchema, namespace: &str, index: usize) -> String {
+        let place = qualified(namespace, &table_name(schema));
+        let parts = parts_of(schema.index_at(index));
+        let columns = scanned_columns(schema, index);
+        let keys = unnested(&types(&parts), true);
+        format!(
+            "SELECT r.* FROM {keys} CROSS JOIN LATERAL (SELECT {columns} FROM {place} AS t WHERE {} OFFSET 0) AS r \
+             ORDER BY k.o",
+            equal(&parts)
+        )
+    }
+}
+
+/// What a row is read as where it is read by an index: identity, data, weight, and the columns of the index, down to the
+/// single row.
+pub(crate) fn scanned_columns(schema: &TableSchema, index: usize) -> String {
+    let mut columns = row_columns(schema);
+    for (i, part) in index_parts(schema, index).iter().enumerate() {
+        columns.push_str(&format!(", t.{} AS s{i}", part.name));
+    }
+    columns
+}
+
+fn look_up(place: &str, row: &str, found: &str, parts: &[KeyPart]) -> BySize {
+    let keys = unnested(&types(parts), true);
+    let equal = equal(parts);
+    let found: Vec<String> = found.split(", ").map(|name| format!("r.{name}")).collect();
+    let found = found.join(", ");
+    BySize {
+        // `OFFSET 0` keeps the planner from turning the search of the index for each key into another kind of join.
+        few: format!(
+            "SELECT k.o, {found} FROM {keys} CROSS JOIN LATERAL (SELECT {row} FROM {place} AS t WHERE {equal} OFFSET 0) AS r"
+        ),
+        many: format!(
+            "SELECT k.o, {found} FROM {keys} JOIN LATERAL (SELECT {row} FROM {place} AS t WHERE {equal}) AS r ON true"
+        ),
+    }
+}
+
+fn insert(schema: &TableSchema, place: &str) -> String {
+    let key = key_parts(schema);
+    let secondary = secondary_parts(schema);
+    let mut columns: Vec<&str> = key.iter().map(|part| part.name.as_str()).collect();
+    let mut kinds = types(&key);
+    columns.push(DATA);
+    kinds.push("bytea");
+    if !schema.unique {
+        columns.push(COUNT);
+        kinds.push("bigint");
+    }
+    columns.extend(secondary.iter().map(|part| part.name.as_str()));
+    kinds.extend(types(&secondary));
+    let change = if schema.unique {
+        let replaced = std::iter::once(DATA).chain(secondary.iter().map(|part| part.name.as_str()));
+        let replaced: Vec<String> = replaced
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        replaced.join(", ")
+    } else {
+        format!("{COUNT} = t.{COUNT} + excluded.{COUNT}")
+    };
+    format!(
+        "INSERT INTO {place} AS t ({}) SELECT * FROM {} ON CONFLICT ({}) DO UPDATE SET {change}",
+        columns.join(", "),
+        unnested(&kinds, false),
+        order_by(&ascending(&key), false),
+    )
+}
+
+/// The terms of the unique index, without their directions, as `ON CONFLICT` wants them.
+fn ascending(key: &[KeyPart]) -> Vec<crate::names::Term> {
+    let mut terms = terms_of(key, "");
+    for term in &mut terms {
+        term.descending = false;
+    }
+    terms
+}
+
+fn delete(place: &str, key: &[KeyPart], only: &str) -> BySize {
+    let keys = unnested(&types(key), false);
+    let equal = equal(key);
+    BySize {
+        few: format!(
+            "DELETE FROM {place} WHERE ctid = ANY (ARRAY(SELECT r.ctid FROM {keys} CROSS JOIN LATERAL \
+             (SELECT t.ctid FROM {place} AS t WHERE {equal}{only} OFFSET 0) AS r))"
+        ),
+        many: format!("DELETE FROM {place} AS t USING {keys} WHERE {equal}{only}"),
+    }
+}

@@ -1,0 +1,426 @@
+//! [`PostgresStore`]: a pool and a graph. It owns transactions, and what happens when they fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use deltaview_graph::{Change, Edit, Graph, ViewHandle, WorkingSet};
+use deltaview_schema::{IndexKey, Row};
+use deltaview_store::{Committed, Error, ErrorKind};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Transaction};
+
+use crate::catalog::{self, Found};
+use crate::ddl::COMMITS;
+use crate::engine::{Engine, Ticket, lock_key};
+use crate::error::{Context, from_postgres, is_refused};
+use crate::options::PostgresOptions;
+use crate::retry::Pauses;
+use crate::scope::{Kind, Scope};
+use crate::view::{Snapshot, View};
+
+/// What connecting may do to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Create the schema and the tables.
+    Create,
+    /// Create nothing.
+    Existing,
+    /// Create nothing, write nothing.
+    ReadOnly,
+}
+
+/// The state of a graph in a Postgres database.
+///
+/// It is cheap to clone, and all its methods take `&self`: a web service has one, and gives each request a clone.
+///
+/// A commit is one transaction on a connection of the pool. Changes of one graph are made one after the other, whoever
+/// makes them: each holds a transaction-level advisory lock, whose key is made of the schema and the graph's name
+/// ([`Self::lock_key`]). Readers never wait, and see a whole iteration or none of it.
+///
+/// The number of round trips of a commit is bounded by the depth of the graph, whatever the number of rows: one for each
+/// step of the tick that must see stored rows, one for the writes, one to commit. Nothing is left prepared on a
+/// connection, so a pooler between the store and the server may pool transactions.
+///
+/// A future that is dropped takes its transaction back, before the connection is used again. A statement that is under
+/// way goes on to its end first.
+///
+/// A pool whose connections are all held by the caller can't serve the caller's commits: inside of a transaction of your
+/// own use [`Self::commit_in`].
+#[derive(Clone)]
+pub struct PostgresStore {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) pool: Pool,
+    pub(crate) engine: Engine,
+    retry_for: Duration,
+    access: Access,
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("graph", &self.inner.engine.graph)
+            .field("schema", &self.inner.engine.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Connects by a pool, creating the schema `deltaview` and the graph's tables where they are missing. The database
+    /// may be the application's own. Several processes may do so at once.
+    ///
+    /// # Errors
+    ///
+    /// The server can't be reached, is older than Postgres 13, or its encoding is not UTF-8; the database was made by a
+    /// newer version; it has the graph in another shape, only a part of it, or somebody else's table under one of its
+    /// names ([`ErrorKind::Mismatch`], with every difference); the user may not create what is missing
+    /// ([`ErrorKind::Denied`]). The database is left as it was.
+    pub async fn connect(pool: Pool, graph: &Graph) -> Result<Self, Error> {
+        PostgresOptions::new().connect(pool, graph).await
+    }
+
+    /// Connects to a database that has the graph's tables, and creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`]; and [`ErrorKind::NotDeltaview`] where the schema has nothing of this graph.
+    pub async fn connect_existing(pool: Pool, graph: &Graph) -> Result<Self, Error> {
+        PostgresOptions::new().connect_existing(pool, graph).await
+    }
+
+    /// Connects to a database that has the graph's tables only to read them. The user needs no more than `USAGE` of the
+    /// schema and `SELECT` on its tables; the server may be a replica.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect_existing`]. Committing is an [`ErrorKind::ReadOnly`].
+    pub async fn connect_read_only(pool: Pool, graph: &Graph) -> Result<Self, Error> {
+        PostgresOptions::new().connect_read_only(pool, graph).await
+    }
+
+    pub(crate) async fn connect_with(
+        pool: Pool,
+        graph: &Graph,
+        options: &PostgresOptions,
+        access: Access,
+    ) -> Result<Self, Error> {
+        let inner = Inner {
+            engine: Engine::new(graph, &options.schema),
+            pool,
+            retry_for: options.retry_for,
+            access,
+        };
+        // Looked at before anything is written, so that a database that is refused stays as it was.
+        let found = inner.check().await?;
+        match (access, found) {
+            (_, Found::Same) => {}
+            (Access::Create, Found::Nothing) => inner.create().await?,
+            (Access::Existing | Access::ReadOnly, Found::Nothing) => {
+                return Err(inner.engine.nothing_of_graph());
+            }
+        }
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.inner.engine.graph
+    }
+
+    /// The key of the transaction-level advisory lock that changes of this graph hold: the first eight bytes, as a
+    /// big-endian number, of the BLAKE3 hash of `deltaview`, the schema and the graph's name, with a NUL between them.
+    /// Whoever takes it (`pg_advisory_xact_lock`) keeps changes out until the end of the transaction.
+    pub fn lock_key(&self) -> i64 {
+        self.inner.engine.lock_key
+    }
+
+    /// Begins a change: add to it with the methods of [`Edit`], then [`commit`](Pending::commit) it.
+    pub fn change(&self) -> Pending<'_> {
+        Pending {
+            store: self,
+            change: self.graph().change(),
+        }
+    }
+
+    /// Runs a change as one iteration, in one transaction: all of it, or nothing.
+    ///
+    /// A serialisation failure, a deadlock and a connection that is lost before the transaction commits are tried again
+    /// for [a while](PostgresOptions::retry_for). If the connection is lost while the transaction commits, the database
+    /// is asked whether it did; the change is never made twice.
+    ///
+    /// # Errors
+    ///
+    /// The change makes no sense, a closure panics, a weight or a sum overflows, a key has text with a NUL
+    /// ([`ErrorKind::UnsupportedKey`]), the database can't be written or reached. The state is as it was before, and the
+    /// store can be used on. Only after an [`ErrorKind::Uncertain`] nobody knows: the connection was lost while the
+    /// transaction was committing, and the database did not come back in time.
+    pub async fn commit(&self, change: &Change) -> Result<Committed, Error> {
+        self.inner.refuse_to_write()?;
+        let mut pauses = Pauses::lasting(self.inner.retry_for);
+        loop {
+            let error = match self.inner.commit_once(change).await {
+                Ok(committed) => return Ok(committed),
+                Err(error) => error,
+            };
+            let is_passing = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Disconnected);
+            if !is_passing || !pauses.wait().await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Commits a change inside of the caller's own transaction, on this database: it and what else the transaction
+    /// writes are committed together, or not at all. `tx` may be of any connection to the database, and
+    /// `deadpool_postgres`'s transactions are taken too.
+    ///
+    /// From here to the end of the transaction nobody else can change the graph, so let it end soon.
+    ///
+    /// ```no_run
+    /// # use deltaview_graph::{Edit, Graph};
+    /// # use deltaview_store_postgres::{PostgresStore, deadpool_postgres::Pool};
+    /// # async fn add(pool: Pool) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (graph, (words, seen)) = Graph::build("words", |g| {
+    /// #     let words = g.input::<String>("words");
+    /// #     (words.handle(), words.view("seen"))
+    /// # })?;
+    /// let store = PostgresStore::connect(pool.clone(), &graph).await?;
+    ///
+    /// let mut client = pool.get().await?;
+    /// let tx = client.transaction().await?;
+    /// tx.execute("INSERT INTO log VALUES ('added a word')", &[]).await?;
+    /// store.commit_in(&tx, &graph.change().insert(words, ["one".to_string()])).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::commit`], but that nothing is tried again: see [`Error::is_retryable`]. What the change wrote is taken
+    /// back to where it began, and the transaction can go on without it, unless the connection is lost. A transaction
+    /// that is `REPEATABLE READ` or `SERIALIZABLE` and began before the last change of the graph gets an
+    /// [`ErrorKind::Conflict`]: roll it back, and begin again. A transaction on a database that does not have the
+    /// graph's tables is an error.
+    pub async fn commit_in(
+        &self,
+        tx: &Transaction<'_>,
+        change: &Change,
+    ) -> Result<Committed, Error> {
+        self.inner.refuse_to_write()?;
+        let mut state = WorkingSet::partial(self.graph());
+        let scope = Scope::new(tx.client(), Kind::Savepoint);
+        let written = self.inner.engine.run(&scope, &mut state, change).await?;
+        scope
+            .keep()
+            .await
+            .context(|| "committing inside the caller's transaction".to_string())?;
+        let changes = state.absorb(written.commit);
+        Ok(Committed::new(written.ticket.time, changes))
+    }
+
+    /// The time of the last iteration; 0 before the first.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be read.
+    pub async fn time(&self) -> Result<i64, Error> {
+        let connection = self.inner.connection().await?;
+        self.inner.engine.time(&connection).await
+    }
+
+    /// Reads a view. Each read that is begun sees the state of one iteration, and may see a later one than the read
+    /// before it: for several reads of the same state there is [`Self::snapshot`].
+    pub fn view<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>) -> View<T, K> {
+        View::of_store(Arc::clone(&self.inner), view)
+    }
+
+    /// The state of the last iteration, for as many reads as are made of it. It holds a connection of the pool, and a
+    /// transaction on it, until it and all that is read from it are dropped: let that be soon.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be read.
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        Snapshot::take(Arc::clone(&self.inner)).await
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+}
+
+/// A change of a store that is not committed yet: made by [`PostgresStore::change`], filled by the methods of [`Edit`].
+#[must_use = "a change does nothing until it is committed"]
+#[derive(Debug)]
+pub struct Pending<'s> {
+    store: &'s PostgresStore,
+    change: Change,
+}
+
+impl Pending<'_> {
+    /// Commits the change as one iteration, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::commit`].
+    pub async fn commit(self) -> Result<Committed, Error> {
+        self.store.commit(&self.change).await
+    }
+}
+
+impl Edit for Pending<'_> {
+    fn edited(&mut self) -> &mut Change {
+        &mut self.change
+    }
+}
+
+impl Inner {
+    /// A connection of the pool.
+    pub(crate) async fn connection(&self) -> Result<Object, Error> {
+        self.pool
+            .get()
+            .await
+            .context(|| "taking a connection from the pool".to_string())
+    }
+
+    fn refuse_to_write(&self) -> Result<(), Error> {
+        if self.access != Access::ReadOnly {
+            return Ok(());
+        }
+        let message = format!(
+            "graph `{}` was connected to only to read it: use `connect` or `connect_existing` to write",
+            self.engine.graph.name()
+        );
+        Err(Error::new(ErrorKind::ReadOnly, message))
+    }
+
+    async fn check(&self) -> Result<Found, Error> {
+        // One state: another process may be creating the tables.
+        let scope = Scope::new(self.connection().await?, Kind::Read);
+        scope
+            .begin()
+            .await
+            .context(|| "beginning to read the catalog".to_string())?;
+        catalog::check(scope.client(), &self.engine.graph, &self.engine.namespace).await
+    }
+
+    async fn create(&self) -> Result<(), Error> {
+        let Engine {
+            graph, namespace, ..
+        } = &self.engine;
+        let doing = || format!("creating the tables of graph `{}`", graph.name());
+        let scope = Scope::new(self.connection().await?, Kind::Write);
+        scope.begin().await.context(doing)?;
+        // One at a time in a schema, whatever the graph: no graph has an empty name.
+        lock(scope.client(), lock_key(namespace, ""))
+            .await
+            .context(doing)?;
+        catalog::create(scope.client(), graph, namespace).await?;
+        scope.keep().await.context(doing)
+    }
+
+    /// One attempt. Nothing that was read before is trusted: somebody else may have committed since.
+    async fn commit_once(&self, change: &Change) -> Result<Committed, Error> {
+        let mut state = WorkingSet::partial(&self.engine.graph);
+        let connection = self.connection().await?;
+        let scope = Scope::new(&**connection, Kind::Write);
+        let written = self.engine.run(&scope, &mut state, change).await?;
+        if let Err(error) = scope.keep().await {
+            let doing = format!(
+                "committing a change of graph `{}`",
+                self.engine.graph.name()
+            );
+            if is_refused(&error) {
+                return Err(from_postgres(error, &doing));
+            }
+            // The connection is of no more use, and the pool may have no other place for one.
+            drop(Object::take(connection));
+            if !self.find_out(&written.ticket).await? {
+                let message =
+                    format!("{doing}: the connection was lost, and nothing was committed");
+                return Err(Error::new(ErrorKind::Disconnected, message).caused_by(error));
+            }
+        }
+        let changes = state.absorb(written.commit);
+        Ok(Committed::new(written.ticket.time, changes))
+    }
+
+    /// Whether an iteration was committed whose connection was lost while that was done.
+    async fn find_out(&self, ticket: &Ticket) -> Result<bool, Error> {
+        let mut pauses = Pauses::lasting(self.retry_for);
+        loop {
+            let error = match self.look_up(ticket).await {
+                Ok(Some(is_committed)) => return Ok(is_committed),
+                Ok(None) => None,
+                Err(error) => Some(error),
+            };
+            // What is forgotten does not come back.
+            if error.is_some() && pauses.wait().await {
+                continue;
+            }
+            let message = format!(
+                "the connection was lost while iteration {} of graph `{}` was being committed, and the database could not \
+                 say since whether it was: look at what it has before you commit the change again",
+                ticket.time,
+                self.engine.graph.name()
+            );
+            let uncertain = Error::new(ErrorKind::Uncertain, message);
+            return Err(match error {
+                Some(error) => uncertain.caused_by(error),
+                None => uncertain,
+            });
+        }
+    }
+
+    /// Nothing, if that was so long ago that it is forgotten.
+    async fn look_up(&self, ticket: &Ticket) -> Result<Option<bool>, Error> {
+        let doing = || "asking whether a change was committed".to_string();
+        let scope = Scope::new(self.connection().await?, Kind::Write);
+        let client = scope.client();
+        scope.begin().await.context(doing)?;
+        // The server may not know yet that the connection is lost, and wait for the transaction to go on. Other
+        // transactions are left alone, also of the same backend: a pooler may have given it to somebody else.
+        let stop = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+                    WHERE pid = $1 AND backend_xid::text = $2";
+        client
+            .query_typed(
+                stop,
+                &[
+                    (&ticket.backend, Type::INT4),
+                    (&ticket.transaction, Type::TEXT),
+                ],
+            )
+            .await
+            .context(doing)?;
+        // It has the lock until it has ended: what is read behind it is how it ended.
+        lock(client, self.engine.lock_key).await.context(doing)?;
+        let commits = self.engine.place(COMMITS);
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM {commits} WHERE \"graph\" = $1 AND \"t\" = $2 AND \"id\"::text = $3), \
+             (SELECT min(\"t\") FROM {commits} WHERE \"graph\" = $1) > $2"
+        );
+        let values: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&self.engine.graph.name(), Type::TEXT),
+            (&ticket.time, Type::INT8),
+            (&ticket.id, Type::TEXT),
+        ];
+        let row = client.query_typed_one(&sql, &values).await.context(doing)?;
+        let is_committed: bool = row.try_get(0).context(doing)?;
+        let is_forgotten: Option<bool> = row.try_get(1).context(doing)?;
+        let is_known = is_committed || is_forgotten != Some(true);
+        Ok(is_known.then_some(is_committed))
+    }
+}
+
+/// Waits for an advisory lock, which the transaction keeps to its end.
+async fn lock(client: &Client, key: i64) -> Result<(), tokio_postgres::Error> {
+    let sql = "SELECT pg_catalog.pg_advisory_xact_lock($1)";
+    client.execute_typed(sql, &[(&key, Type::INT8)]).await?;
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! Reading a view: [`View`] says which rows and in which order, [`Rows`] are they, [`Snapshot`] is the state that they
+//! are of.
+
+use std::future::poll_fn;
+use std::ops::RangeBounds;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use deltaview_graph::{Bounds, Fetch, Order, ViewHandle};
+use deltaview_schema::{IndexKey, Row};
+use deltaview_store::Error;
+use deltaview_zset::{Weight, ZSet};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt};
+
+use crate::engine::Engine;
+use crate::scan::{self, Decode, Reader};
+use crate::store::Inner;
+
+/// A view, to be read: made by [`PostgresStore::view`](crate::PostgresStore::view) and [`Snapshot::view`].
+pub struct View<T, K> {
+    source: Source,
+    handle: ViewHandle<T, K>,
+    order: Order,
+}
+
+/// What a view is read from.
+#[derive(Clone)]
+enum Source {
+    /// Each read by a connection and a transaction of its own.
+    Store(Arc<Inner>),
+    Snapshot(Arc<Reader>),
+}
+
+impl Source {
+    fn engine(&self) -> &Engine {
+        match self {
+            Self::Store(inner) => &inner.engine,
+            Self::Snapshot(reader) => &reader.inner().engine,
+        }
+    }
+
+    /// What reads, which may be still to begin.
+    async fn reader(self) -> Result<Arc<Reader>, Error> {
+        match self {
+            Self::Store(inner) => Ok(Arc::new(Reader::connect(inner).await?)),
+            Self::Snapshot(reader) => Ok(reader),
+        }
+    }
+}
+
+impl<T, K> Clone for View<T, K> {
+    fn clone(&self) -> Self {
+        Self {
+            source: self.source.clone(),
+            handle: self.handle,
+            order: self.order,
+        }
+    }
+}
+
+impl<T, K> std::fmt::Debug for View<T, K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View")
+            .field("handle", &self.handle)
+            .field("order", &self.order)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Row, K: IndexKey> View<T, K> {
+    pub(crate) fn of_store(inner: Arc<Inner>, handle: ViewHandle<T, K>) -> Self {
+        Self {
+            source: Source::Store(inner),
+            handle,
+            order: Order::Forward,
+        }
+    }
+
+    /// The same view, read from the greatest key to the least.
+    #[must_use]
+    pub fn rev(self) -> Self {
+        let order = match self.order {
+            Order::Forward => Order::Backward,
+            Order::Backward => Order::Forward,
+        };
+        Self { order, ..self }
+    }
+
+    /// All rows, in the order of the index, lazily.
+    ///
+    /// # Errors
+    ///
+    /// The handle belongs to another graph, or the database can't be read.
+    pub async fn iter(self) -> Result<Rows<T>, Error> {
+        self.scan(Bounds::all()).await
+    }
+
+    /// The rows of one key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::iter`].
+    pub async fn key(self, key: &K) -> Result<Rows<T>, Error> {
+        self.scan(Bounds::one(key.clone())).await
+    }
+
+    /// The row of a key, in a view that has one row a key, as `group_by` makes them. Where there are more, any of them.
+    /// One round trip.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::iter`].
+    pub async fn get(self, key: &K) -> Result<Option<T>, Error> {
+        let Some(plan) = scan::get(self.source.engine(), self.handle, key)? else {
+            return Ok(None);
+        };
+        match &self.source {
+            Source::Store(inner) => plan.first(&*inner.connection().await?).await,
+            Source::Snapshot(reader) => plan.first(reader.client()).await,
+        }
+    }
+
+    /// The rows of some keys, in the order in which the keys are given; those of a key that is given twice come twice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::iter`].
+    pub async fn keys(self, keys: impl IntoIterator<Item = K>) -> Result<Rows<T>, Error> {
+        let keys: Vec<K> = keys.into_iter().collect();
+        let plan = scan::keys(self.source.engine(), self.handle, &keys)?;
+        if keys.is_empty() {
+            return Ok(Rows::none());
+        }
+        plan.rows(self.source.reader().await?).await
+    }
+
+    /// The rows whose keys are in a range, in the order of the index, lazily. An empty or upside-down range has no
+    /// rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::iter`].
+    pub async fn range(self, keys: impl RangeBounds<K>) -> Result<Rows<T>, Error> {
+        self.scan(Bounds::range(keys)).await
+    }
+
+    /// The rows whose keys are within bounds, in the order of the index, lazily. Rows of one key come in no particular
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::iter`].
+    pub async fn scan(self, bounds: Bounds<K>) -> Result<Rows<T>, Error> {
+        let is_empty = bounds.is_empty();
+        let plan = scan::range(self.source.engine(), self.handle, bounds, self.order)?;
+        if is_empty {
+            return Ok(Rows::none());
+        }
+        plan.rows(self.source.reader().await?).await
+    }
+}
+
+/// The state of one iteration: made by [`PostgresStore::snapshot`](crate::PostgresStore::snapshot).
+#[derive(Clone)]
+pub struct Snapshot {
+    reader: Arc<Reader>,
+    time: i64,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("time", &self.time)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    pub(crate) async fn take(inner: Arc<Inner>) -> Result<Self, Error> {
+        let reader = Reader::connect(inner).await?;
+        // The first statement behind the beginning takes the snapshot.
+        let time = reader.begin_with_time().await?;
+        Ok(Self {
+            reader: Arc::new(reader),
+            time,
+        })
+    }
+
+    /// The time of the iteration; 0 before the first.
+    pub fn time(&self) -> i64 {
+        self.time
+    }
+
+    /// Answers fetches that a graph asks for outside of an iteration, in one round trip.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be read, or a row does not decode.
+    pub async fn answer(&self, fetches: &mut [Fetch]) -> Result<(), Error> {
+        let engine = &self.reader.inner().engine;
+        engine.answer(self.reader.client(), fetches).await
+    }
+
+    /// Reads a view.
+    pub fn view<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>) -> View<T, K> {
+        View {
+            source: Source::Snapshot(Arc::clone(&self.reader)),
+            handle: view,
+            order: Order::Forward,
+        }
+    }
+}
+
+/// Rows of a view with their weights: a [`Stream`], read lazily. After an error there are no more.
+///
+/// It holds a connection of the pool until it ends or is dropped.
+pub struct Rows<T> {
+    /// Nothing, once it has ended.
+    rows: Option<BoxStream<'static, Result<tokio_postgres::Row, Error>>>,
+    decode: Decode<T>,
+}
+
+impl<T> std::fmt::Debug for Rows<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").finish_non_exhaustive()
+    }
+}
+
+impl<T> Rows<T> {
+    pub(crate) fn new(
+        rows: BoxStream<'static, Result<tokio_postgres::Row, Error>>,
+        decode: Decode<T>,
+    ) -> Self {
+        Self {
+            rows: Some(rows),
+            decode,
+        }
+    }
+
+    fn none() -> Self {
+        Self {
+            rows: None,
+            decode: Box::new(|_| Ok(None)),
+        }
+    }
+
+    /// The next row.
+    pub async fn next(&mut self) -> Option<Result<(T, Weight), Error>> {
+        poll_fn(|cx| self.poll_next_unpin(cx)).await
+    }
+}
+
+impl<T: Row> Rows<T> {
+    /// All of them as a Z-set, which forgets their order.
+    ///
+    /// # Errors
+    ///
+    /// The first that reading meets.
+    pub async fn into_zset(self) -> Result<ZSet<T>, Error> {
+        let rows: Vec<(T, Weight)> = self.try_collect().await?;
+        Ok(ZSet::from_pairs(rows).expect("a view has each row once"))
+    }
+}
+
+impl<T> Stream for Rows<T> {
+    type Item = Result<(T, Weight), Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        let Some(rows) = &mut self.rows else {
+            return Poll::Ready(None);
+        };
+        let next = match ready!(rows.poll_next_unpin(cx)) {
+            Some(row) => row.and_then(|row| (self.decode)(&row)).transpose(),
+            None => None,
+        };
+        if !matches!(next, Some(Ok(_))) {
+            // The connection goes back.
+            self.rows = None;
+        }
+        Poll::Ready(next)
+    }
+}

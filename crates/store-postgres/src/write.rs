@@ -1,0 +1,236 @@
+//! Writes a commit by sets of rows: the rows of a table as arrays of columns, a statement for all of one kind. Only what
+//! would be too much for one statement is cut into several.
+
+use deltaview_graph::{TableWrites, TickError, TickErrorKind, Write};
+use deltaview_schema::{ColumnType, Identity, KeyValue};
+use deltaview_store::{Error, ErrorKind};
+use deltaview_zset::WeightOverflow;
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::engine::EngineTable;
+use crate::error::{from_postgres, is_integer_overflow};
+use crate::fetch::{nul_in_key, push_key};
+use crate::names::{key_parts, secondary_parts};
+use crate::pipeline::{Failure, Request, execute};
+use crate::values::{Array, HasNul};
+
+/// What a statement is given at most, unless one row has more.
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Postgres takes no value of a gigabyte.
+const MOST_BYTES: usize = 1_000_000_000;
+
+/// What is done to rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Put,
+    Add,
+    Delete,
+    /// Deletes those whose weight has become zero.
+    Sweep,
+}
+
+/// Rows to which one thing is done.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    kind: Kind,
+    arrays: Vec<Array>,
+    rows: usize,
+}
+
+impl Batch {
+    fn size(&self) -> usize {
+        self.arrays.iter().map(Array::size).sum()
+    }
+
+    /// The request that writes it.
+    pub(crate) fn write<'a>(
+        &'a self,
+        client: &'a Client,
+        table: &'a EngineTable,
+    ) -> Request<'a, ()> {
+        let statements = &table.statements;
+        let sql = match self.kind {
+            Kind::Put => &statements.put,
+            Kind::Add => &statements.add,
+            Kind::Delete => statements.delete.of(self.rows),
+            Kind::Sweep => statements.sweep.of(self.rows),
+        };
+        Box::pin(async move {
+            let arrays = self.arrays.iter();
+            let values: Vec<(&(dyn ToSql + Sync), Type)> = arrays
+                .map(|array| (array as &(dyn ToSql + Sync), array.array_type()))
+                .collect();
+            let written = execute(client, sql, &values).await;
+            written.map_err(|error| Failure::of(error, |error| self.error(error, table)))
+        })
+    }
+
+    fn error(&self, error: tokio_postgres::Error, table: &EngineTable) -> Error {
+        if self.kind == Kind::Add && is_integer_overflow(&error) {
+            let kind = TickErrorKind::WeightOverflow(WeightOverflow);
+            let schema = &table.schema;
+            return TickError::new(&schema.graph, &schema.vertex, kind).into();
+        }
+        from_postgres(error, &format!("writing table `{}`", table.name))
+    }
+}
+
+/// The batches of one table, in the order in which they are to be written.
+pub(crate) fn batches(writes: &TableWrites<'_>, table: &EngineTable) -> Result<Vec<Batch>, Error> {
+    let mut writer = Writer {
+        table,
+        open: Vec::new(),
+        full: Vec::new(),
+    };
+    writes.for_each(|write| writer.write(&write))?;
+    let mut batches = writer.full;
+    batches.append(&mut writer.open);
+    batches.sort_by_key(|batch| batch.kind);
+    Ok(batches)
+}
+
+struct Writer<'a> {
+    table: &'a EngineTable,
+    /// One of a kind.
+    open: Vec<Batch>,
+    full: Vec<Batch>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, write: &Write<'_>) -> Result<(), Error> {
+        match *write {
+            Write::Put {
+                key,
+                secondary,
+                data,
+            } => {
+                let identity = self.table.schema.has_identity().then_some(&[][..]);
+                self.push(
+                    Kind::Put,
+                    key,
+                    identity,
+                    |arrays| {
+                        let [data_array, others @ ..] = arrays else {
+                            unreachable!("a row has data");
+                        };
+                        data_array.push_bytes(Some(data));
+                        push_key(others, secondary)
+                    },
+                    data.len(),
+                )
+            }
+            Write::Delete { key } => {
+                let identity = self.table.schema.has_identity().then_some(&[][..]);
+                self.push(Kind::Delete, key, identity, |_| Ok(()), 0)
+            }
+            Write::Add {
+                key,
+                secondary,
+                identity,
+                data,
+                weight,
+                before,
+            } => {
+                if before.is_some_and(|before| before != 0 && before + weight == 0) {
+                    return self.remove(Kind::Delete, key, &identity);
+                }
+                self.push(
+                    Kind::Add,
+                    key,
+                    Some(identity.as_bytes()),
+                    |arrays| {
+                        let [data_array, weights, others @ ..] = arrays else {
+                            unreachable!("a row has data and a weight");
+                        };
+                        data_array.push_bytes(data);
+                        weights.push_int(weight);
+                        push_key(others, secondary)
+                    },
+                    data.map_or(0, <[u8]>::len),
+                )?;
+                // Nobody knows what the sum will be.
+                match before {
+                    None => self.remove(Kind::Sweep, key, &identity),
+                    Some(_) => Ok(()),
+                }
+            }
+            _ => unreachable!("a write of a kind that this version of the graph does not make"),
+        }
+    }
+
+    fn remove(
+        &mut self,
+        kind: Kind,
+        key: &[KeyValue<'_>],
+        identity: &Identity,
+    ) -> Result<(), Error> {
+        self.push(kind, key, Some(identity.as_bytes()), |_| Ok(()), 0)
+    }
+
+    /// Adds a row to the batch of its kind: the whole key, and what `more` adds to the columns that follow it.
+    fn push(
+        &mut self,
+        kind: Kind,
+        key: &[KeyValue<'_>],
+        identity: Option<&[u8]>,
+        more: impl FnOnce(&mut [Array]) -> Result<(), HasNul>,
+        bytes: usize,
+    ) -> Result<(), Error> {
+        if bytes > MOST_BYTES {
+            let message = format!(
+                "table `{}`: Postgres can't hold a row of {bytes} bytes: a row has {MOST_BYTES} at most",
+                self.table.name
+            );
+            return Err(Error::new(ErrorKind::Database, message));
+        }
+        let place = self.open.iter().position(|batch| batch.kind == kind);
+        let place = place.unwrap_or_else(|| {
+            self.open.push(self.table.batch(kind));
+            self.open.len() - 1
+        });
+        if self.open[place].rows > 0 && self.open[place].size() + bytes > CHUNK_BYTES {
+            let next = self.table.batch(kind);
+            self.full
+                .push(std::mem::replace(&mut self.open[place], next));
+        }
+        let batch = &mut self.open[place];
+        batch.rows += 1;
+        let (of_key, others) = batch
+            .arrays
+            .split_at_mut(key.len() + usize::from(identity.is_some()));
+        let pushed = push_key(of_key, key).and_then(|()| {
+            if let Some(array) = of_key.last_mut()
+                && let Some(identity) = identity
+            {
+                array.push_bytes(Some(identity));
+            }
+            more(others)
+        });
+        pushed.map_err(|HasNul| nul_in_key(&self.table.name))
+    }
+}
+
+impl EngineTable {
+    /// An empty batch.
+    fn batch(&self, kind: Kind) -> Batch {
+        let schema = &self.schema;
+        let mut columns: Vec<ColumnType> = key_parts(schema)
+            .iter()
+            .map(|part| part.column_type)
+            .collect();
+        if let Kind::Put | Kind::Add = kind {
+            columns.push(ColumnType::Bytes);
+            if !schema.unique {
+                columns.push(ColumnType::Int);
+            }
+            columns.extend(secondary_parts(schema).iter().map(|part| part.column_type));
+        }
+        Batch {
+            kind,
+            arrays: columns.into_iter().map(Array::of).collect(),
+            rows: 0,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The behavioural suite of all stores, on a real server, which `DELTAVIEW_TEST_POSTGRES` names. It is apart from the
+//! other tests because it takes long to compile.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use deltaview_graph::Graph;
+use deltaview_store::Error;
+use deltaview_store::conformance::Harness;
+use tokio::runtime::Runtime;
+
+use blocking::Blocking;
+use common::Place;
+
+#[path = "../postgres/blocking.rs"]
+mod blocking;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "../postgres/common.rs"]
+mod common;
+
+struct OnPostgres {
+    place: Place,
+    runtime: Arc<Runtime>,
+}
+
+impl Harness for OnPostgres {
+    type Store = Blocking;
+    const DURABLE: bool = true;
+    const NUL_IN_TEXT_KEYS: bool = false;
+
+    fn new() -> Self {
+        Self {
+            place: Place::new(),
+            runtime: Arc::new(common::blocking()),
+        }
+    }
+
+    fn open(&self, graph: &Graph) -> Result<Blocking, Error> {
+        Blocking::connect(&self.runtime, &self.place, graph)
+    }
+}
+
+/// The tests that need a server: `cargo xtask test` knows them by the name of this module.
+mod on_postgres {
+    use super::OnPostgres;
+
+    deltaview_store::conformance!(OnPostgres);
+}

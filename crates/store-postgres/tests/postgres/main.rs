@@ -1,0 +1,34 @@
+//! The Postgres store on a real server, which `DELTAVIEW_TEST_POSTGRES` names: `cargo xtask test` starts one. Each test
+//! has a schema of its own, and they run side by side.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[macro_use]
+#[path = "../../../schema/tests/common/keys.rs"]
+mod keys;
+
+#[macro_use]
+#[path = "../../../schema/tests/common/chrono_keys.rs"]
+mod chrono_keys;
+#[macro_use]
+#[path = "../../../schema/tests/common/decimal_keys.rs"]
+mod decimal_keys;
+#[macro_use]
+#[path = "../../../schema/tests/common/jiff_keys.rs"]
+mod jiff_keys;
+#[macro_use]
+#[path = "../../../schema/tests/common/uuid_keys.rs"]
+mod uuid_keys;
+
+mod blocking;
+mod common;
+mod shop;
+mod wire;
+
+/// The tests that need a server: `cargo xtask test` knows them by the name of this module.
+mod on_postgres {
+    mod basics;
+    mod faults;
+    mod key_order;
+    mod order;
+    mod work;
+}

@@ -13,6 +13,7 @@ use crate::error::TickErrorKind;
 use crate::operators::{Apply, Operator, Reads};
 use crate::plan::TableId;
 use crate::state::{Ranked, Span};
+use crate::tick::Explain;
 
 /// Something to read.
 #[derive(Clone, Debug)]

@@ -79,6 +79,7 @@ mod on_postgres;
 mod options;
 mod pipeline;
 mod ranges;
+mod reader;
 mod retry;
 mod scan;
 mod scope;

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use deadpool_postgres::Object;
 use deltaview_graph::{Bounds, Order, TickError, TickErrorKind, ViewHandle};
 use deltaview_schema::{Index, IndexKey, KeyValue, Row, TableSchema, codec};
 use deltaview_store::Error;
@@ -22,9 +20,8 @@ use crate::names::{
     KeyPart, Term, index_parts, order_by, parts_of, plain_type, qualified, table_name, terms_of,
 };
 use crate::ranges::{Range, beyond};
-use crate::scope::{Kind, Scope};
+use crate::reader::Reader;
 use crate::statements::{Statements, scanned_columns};
-use crate::store::Inner;
 use crate::values::{Array, Raw, Single};
 use crate::view::Rows;
 
@@ -38,53 +35,6 @@ const KEYS: usize = 1000;
 
 /// The columns before those of the index: identity, data, weight.
 const ROW_COLUMNS: usize = 3;
-
-/// A connection, and a transaction on it that reads one state.
-pub(crate) struct Reader {
-    inner: Arc<Inner>,
-    scope: Scope<Object>,
-    is_begun: AtomicBool,
-    cursors: AtomicU64,
-}
-
-impl Reader {
-    /// Takes a connection. The transaction begins with the first statement.
-    pub(crate) async fn connect(inner: Arc<Inner>) -> Result<Self, Error> {
-        Ok(Self {
-            scope: Scope::new(inner.connection().await?, Kind::Read),
-            inner,
-            is_begun: AtomicBool::new(false),
-            cursors: AtomicU64::new(0),
-        })
-    }
-
-    pub(crate) fn inner(&self) -> &Inner {
-        &self.inner
-    }
-
-    pub(crate) fn client(&self) -> &Client {
-        self.scope.client()
-    }
-
-    /// Begins the transaction, and reads the time of its state.
-    pub(crate) async fn begin_with_time(&self) -> Result<i64, Error> {
-        let (begun, time) = futures::join!(self.begin(), self.inner.engine.time(self.client()));
-        begun.context(|| "beginning to read".to_string())?;
-        time
-    }
-
-    async fn begin(&self) -> Result<(), tokio_postgres::Error> {
-        if self.is_begun.swap(true, Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.scope.begin().await
-    }
-
-    fn next_cursor(&self) -> String {
-        let number = self.cursors.fetch_add(1, Ordering::Relaxed);
-        format!("deltaview_{number}")
-    }
-}
 
 /// How the row of a key is read; not at all, where there can be none. Where there are several, it is any of them.
 pub(crate) fn get<T: Row, K: IndexKey>(

@@ -15,7 +15,8 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::engine::Engine;
-use crate::scan::{self, Decode, Reader};
+use crate::reader::Reader;
+use crate::scan::{self, Decode};
 use crate::store::Inner;
 
 /// A view, to be read: made by [`PostgresStore::view`](crate::PostgresStore::view) and [`Snapshot::view`].

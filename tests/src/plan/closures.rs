@@ -3,7 +3,7 @@
 
 use crate::item::{Item, small};
 
-/// What [`Query::Map`] does.
+/// What [`Query::Map`](super::Query::Map) does.
 #[derive(Clone, Copy, Debug)]
 pub enum Mapping {
     /// `a` and `c` change places, as far as they can.
@@ -42,7 +42,7 @@ impl Mapping {
     }
 }
 
-/// What [`Query::Filter`] keeps.
+/// What [`Query::Filter`](super::Query::Filter) keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
     /// Rows with an `a`.
@@ -67,7 +67,7 @@ impl Test {
     }
 }
 
-/// What [`Query::FlatMap`] makes of a row.
+/// What [`Query::FlatMap`](super::Query::FlatMap) makes of a row.
 #[derive(Clone, Copy, Debug)]
 pub enum Spread {
     /// The row, and the row twisted.

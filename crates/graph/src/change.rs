@@ -84,6 +84,11 @@ impl Change {
         }
     }
 
+    /// All steps for a source: an `Edits<T>`.
+    pub(crate) fn set_edits(&mut self, vertex: VertexId, edits: Box<dyn Any + Send + Sync>) {
+        self.edits.insert(vertex, edits);
+    }
+
     pub(crate) fn touches(&self, vertex: VertexId) -> bool {
         self.edits.contains_key(&vertex)
     }

@@ -225,6 +225,12 @@ pub enum TickErrorKind {
     /// A row can't be encoded.
     #[error("a row can't be encoded: {0}")]
     Encode(#[source] CodecError),
+    /// What was journaled of an iteration does not decode, or is of nothing in this graph.
+    #[error("what is in the journal can't be used: {reason}")]
+    DamagedJournal {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A store went on with the iteration without having answered what was asked of it.
     #[error("the store did not answer what was asked of table `{table}`: its driver has a bug")]
     Unanswered {

@@ -50,6 +50,6 @@ pub use plan::{Graph, Table, TableId, Vertex, VertexId};
 pub use state::WorkingSet;
 pub use state::scan::{Bounds, Order};
 pub use tick::{
-    Changes, Commit, Explanation, Fetch, FetchKeys, FetchRange, RangeStart, Rederivation,
-    Rederived, Step, TableWrites, Tick, Write,
+    Changes, Commit, Explanation, Fetch, FetchKeys, FetchRange, JournalEntry, JournalKind,
+    RangeStart, Rederivation, Rederived, Stages, Step, TableWrites, Tick, Write,
 };

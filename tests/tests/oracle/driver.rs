@@ -146,6 +146,25 @@ impl ByteStore {
         rows.map(|(identity, (data, weight))| (identity.as_slice(), data.as_deref(), *weight))
     }
 
+    /// Answers what a step of a tick asks for.
+    pub(crate) fn answer_all(&self, graph: &Graph, fetches: &mut [Fetch]) -> Result<(), TickError> {
+        let mut rows_read = 0;
+        for fetch in fetches {
+            self.fetch(graph, fetch, &mut rows_read)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a commit, or nothing of it.
+    pub(crate) fn store(&mut self, graph: &Graph, commit: &Commit) -> Result<(), DriveError> {
+        let mut fuse = Fuse::NONE;
+        let pending = self.pending(graph, commit, &mut fuse)?;
+        for write in pending {
+            self.write(write);
+        }
+        Ok(())
+    }
+
     fn fetch(
         &self,
         graph: &Graph,

@@ -3,6 +3,7 @@
 //! | module | what it holds against what |
 //! | --- | --- |
 //! | [`graphs`] | random graphs under random histories, on every store, and the naive evaluator |
+//! | [`staged`] | the same graphs, committed stage by stage by several workers |
 //! | [`algebra`] | each operator alone, and the laws that its definition implies |
 //! | [`bank`] | totals on the way, and zero |
 //! | [`sql`] | queries that SQL can say, and SQLite's own answers |
@@ -33,4 +34,5 @@ mod overflow;
 mod probe;
 mod rig;
 mod sql;
+mod staged;
 mod work;

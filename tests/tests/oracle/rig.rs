@@ -17,6 +17,7 @@ use crate::driver::{ByteStore, DriveError, Fuse};
 use crate::history::{Failure, Making, Turn};
 use crate::lower::{Lowered, lower};
 use crate::probe::{Expects, Returned, Shown, failed};
+use crate::staged::StagedStore;
 
 /// The stores, and what they must hold.
 pub(crate) struct Rig {
@@ -28,6 +29,8 @@ pub(crate) struct Rig {
     cold: (ByteStore, WorkingSet),
     /// Never forgets, as a store may that owns its database.
     hot: (ByteStore, WorkingSet),
+    /// Commits stage by stage, by several workers.
+    staged: StagedStore,
     sqlite: Option<OnDisk>,
 }
 
@@ -43,6 +46,7 @@ struct Attempt {
     sqlite: Option<Result<Committed, Error>>,
     cold: Result<Changes, DriveError>,
     hot: Result<Changes, DriveError>,
+    staged: Result<Option<Changes>, DriveError>,
 }
 
 fn options() -> SqliteOptions {
@@ -76,6 +80,7 @@ impl Rig {
             memory: MemoryStore::new(graph),
             cold: (ByteStore::default(), WorkingSet::partial(graph)),
             hot: (ByteStore::default(), WorkingSet::partial(graph)),
+            staged: StagedStore::default(),
             sqlite: None,
             lowered,
         }
@@ -130,6 +135,7 @@ impl Rig {
             sqlite: self.sqlite.as_mut().map(|disk| disk.store.commit(change)),
             cold: drive(&mut self.cold),
             hot: drive(&mut self.hot),
+            staged: self.staged.run(graph, change),
         }
     }
 
@@ -137,6 +143,7 @@ impl Rig {
         let memory = attempt.memory.map_err(failed)?;
         let sqlite = attempt.sqlite.transpose().map_err(failed)?;
         let (cold, hot) = (attempt.cold.map_err(failed)?, attempt.hot.map_err(failed)?);
+        let staged = attempt.staged.map_err(failed)?;
         let now = self.naive.now();
         for committed in sqlite.iter().chain([&memory]) {
             prop_assert_eq!(committed.time(), now as i64);
@@ -158,6 +165,9 @@ impl Rig {
             check(Returned::Committed(&memory), "memory")?;
             check(Returned::Changes(&cold), "cold")?;
             check(Returned::Changes(&hot), "hot")?;
+            if let Some(staged) = &staged {
+                check(Returned::Changes(staged), "staged")?;
+            }
             if let Some(sqlite) = &sqlite {
                 check(Returned::Committed(sqlite), "sqlite")?;
             }
@@ -182,7 +192,10 @@ impl Rig {
             })?;
         }
         self.check_tables("cold", |table, _| Ok(byte_rows(&self.cold.0, table)))?;
-        self.check_tables("hot", |table, _| Ok(byte_rows(&self.hot.0, table)))
+        self.check_tables("hot", |table, _| Ok(byte_rows(&self.hot.0, table)))?;
+        self.check_tables("staged", |table, _| {
+            Ok(byte_rows(&self.staged.bytes, table))
+        })
     }
 
     /// Every stored table is what the naive evaluator says, and canonical.
@@ -291,8 +304,13 @@ fn check_failed(attempt: Attempt, failures: &[Failure]) -> Result<(), TestCaseEr
             .and_then(Error::tick)
             .map(|tick| tick.kind()),
     )?;
-    for (store, drive) in [("cold", attempt.cold), ("hot", attempt.hot)] {
-        match drive.err() {
+    let drives = [
+        ("cold", attempt.cold.err()),
+        ("hot", attempt.hot.err()),
+        ("staged", attempt.staged.err()),
+    ];
+    for (store, error) in drives {
+        match error {
             Some(DriveError::Tick(error)) => check(store, Some(error.kind()))?,
             _ => check(store, None)?,
         }

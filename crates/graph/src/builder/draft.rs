@@ -11,6 +11,7 @@ use crate::operators::nested::{ErasedNested, Nested};
 use crate::operators::{Operator, Stage};
 use crate::plan::{ErasedTable, TableId, VertexId};
 use crate::state::TypedTable;
+use crate::tick::RowCodec;
 
 /// A vertex as the builder made it.
 pub(crate) struct Draft {
@@ -20,6 +21,8 @@ pub(crate) struct Draft {
     pub(crate) work: Work,
     pub(crate) at: &'static Location<'static>,
     pub(crate) row: Shape,
+    /// How what it puts out is journaled, unless it is arranged.
+    pub(crate) codec: RowCodec,
     /// The recursion that it is inside of, if any.
     pub(crate) region: Option<RegionId>,
     /// The index by which the stream has at most one row a key, and the type of its key.

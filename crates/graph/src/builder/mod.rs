@@ -41,6 +41,7 @@ use crate::handle::{GraphId, Target, ViewHandle};
 use crate::operators::{Aggregate, Arrange, GroupState, Input, KeyedTable};
 use crate::plan::{TableId, VertexId};
 use crate::state::TypedTable;
+use crate::tick::RowCodec;
 
 /// Makes the inputs of a graph; their streams make everything else. Given to the closure of
 /// [`Graph::build`](crate::Graph::build).
@@ -354,6 +355,7 @@ impl Builder {
             work,
             at,
             row: Shape::of::<T>(),
+            codec: RowCodec::of::<T>(),
             region,
             unique_by: None,
         });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::names::{duplicate_names, vertex_names};
 use super::regions::Regions;
+use super::stages::stages;
 use super::{Plan, Table, TableId, Vertex, VertexId};
 use crate::builder::{Builder, Draft, TableDraft, Work};
 use crate::error::{BuildError, Problem, ProblemKind};
@@ -166,11 +167,15 @@ fn vertices(
     let mut waiting: BTreeMap<usize, Run> = BTreeMap::new();
     let mut regions = Regions::of(&drafts);
     let mut vertices = Vec::new();
+    // By position in the plan, the tables that a vertex reads or writes.
+    let mut touches: Vec<Vec<TableId>> = Vec::new();
     for (position, (draft, name)) in drafts.into_iter().zip(names).enumerate() {
         if !needed[position] {
             continue;
         }
         let mut tables = draft.work.tables().to_vec();
+        let mut touched = [draft.work.tables(), draft.work.reads()].concat();
+        let is_keyed = draft.inputs.is_empty() && !touched.is_empty();
         let mut run = draft
             .inputs
             .first()
@@ -192,19 +197,34 @@ fn vertices(
             }
             Work::Operator { operator, .. } => operator,
             Work::Nested { operator, .. } => {
-                regions.add(draft.region, position, operator, &run.inputs, tables);
+                regions.add(
+                    draft.region,
+                    position,
+                    operator,
+                    &run.inputs,
+                    tables,
+                    touched,
+                );
                 continue;
             }
             Work::Feedback => continue,
             Work::Recursion { region, build, .. } => {
                 let inside = regions.take(region);
                 tables.extend(inside.tables);
+                touched.extend(inside.touched);
                 build(inside.vertices, inside.outside.len())
             }
         };
         if draft.region.is_some() {
             let operator = Box::new(Linear(operator));
-            regions.add(draft.region, position, operator, &run.inputs, tables);
+            regions.add(
+                draft.region,
+                position,
+                operator,
+                &run.inputs,
+                tables,
+                touched,
+            );
             continue;
         }
         positions[position] = Some(vertices.len());
@@ -218,7 +238,14 @@ fn vertices(
             at: draft.at,
             row: draft.row,
             operator,
+            codec: draft.codec,
+            is_keyed,
+            stage: 0,
         });
+        touches.push(touched);
+    }
+    for (vertex, stage) in stages(&vertices, &touches).into_iter().enumerate() {
+        vertices[vertex].stage = stage;
     }
     (vertices, positions)
 }

@@ -5,6 +5,7 @@ mod compile;
 mod names;
 mod picture;
 mod regions;
+mod stages;
 mod table;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::change::Change;
 use crate::error::{BuildError, HandleError};
 use crate::handle::{GraphId, Sealed, ViewHandle};
 use crate::operators::Operator;
+use crate::tick::RowCodec;
 
 /// Names a vertex of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +61,12 @@ pub struct Vertex {
     pub(crate) at: &'static Location<'static>,
     pub(crate) row: Shape,
     pub(crate) operator: Box<dyn Operator>,
+    /// How what it puts out is journaled, unless it is arranged.
+    pub(crate) codec: RowCodec,
+    /// Whether it is a source that remembers its rows by key.
+    pub(crate) is_keyed: bool,
+    /// The stage that it runs in, where an iteration runs in stages.
+    pub(crate) stage: usize,
 }
 
 impl Vertex {

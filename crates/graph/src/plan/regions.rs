@@ -16,6 +16,8 @@ pub(super) struct Inside {
     pub(super) vertices: Vec<InnerVertex>,
     /// Tables that the vertices write.
     pub(super) tables: Vec<TableId>,
+    /// Tables that the vertices read or write.
+    pub(super) touched: Vec<TableId>,
     /// The inputs from outside: their slots come first.
     pub(super) outside: Vec<VertexId>,
     /// Where the slot of a vertex inside is.
@@ -32,6 +34,7 @@ impl Regions {
                     Inside {
                         vertices: Vec::new(),
                         tables: Vec::new(),
+                        touched: Vec::new(),
                         outside: draft.inputs.clone(),
                         slots: BTreeMap::new(),
                     },
@@ -59,6 +62,7 @@ impl Regions {
         operator: Box<dyn ErasedNested>,
         inputs: &[VertexId],
         tables: Vec<TableId>,
+        touched: Vec<TableId>,
     ) {
         let inside = region
             .and_then(|region| self.inside.get_mut(&region))
@@ -74,6 +78,7 @@ impl Regions {
         inside.slots.insert(VertexId(position), slot);
         inside.vertices.push(InnerVertex { operator, inputs });
         inside.tables.extend(tables);
+        inside.touched.extend(touched);
     }
 
     /// All that is inside of a recursion.

@@ -4,9 +4,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row, TableSchema};
+use deltaview_zset::WeightOverflow;
 
-use crate::state::{Arrangement, ErasedArrangement, TypedTable};
-use crate::tick::{Contents, ErasedFetch};
+use crate::delta::{ArrangedDelta, consolidate_arranged};
+use crate::error::TickErrorKind;
+use crate::state::{Arrangement, ErasedArrangement, ErasedDelta, TableDelta, TypedTable};
+use crate::tick::{Contents, ErasedFetch, decode_rows};
 
 /// A table without its types.
 pub(crate) trait ErasedTable: Any + Send + Sync {
@@ -16,6 +19,12 @@ pub(crate) trait ErasedTable: Any + Send + Sync {
     -> &'a dyn Any;
     /// An index of the table, as a `&Index<T, K>`: 0 is the primary one.
     fn index(&self, index: usize) -> &dyn Any;
+    /// The change of the table that was journaled, or what takes it back.
+    fn delta_from_journal(
+        &self,
+        rows: &[u8],
+        negated: bool,
+    ) -> Result<Box<dyn ErasedDelta>, TickErrorKind>;
     /// A fetch of all rows, for themselves.
     fn contents(self: Arc<Self>) -> Box<dyn ErasedFetch>;
     fn as_any(&self) -> &dyn Any;
@@ -47,6 +56,24 @@ impl<K: IndexKey, T: Row> ErasedTable for TypedTable<K, T> {
             None => &self.index,
             Some(secondary) => self.secondary[secondary].as_any(),
         }
+    }
+
+    fn delta_from_journal(
+        &self,
+        rows: &[u8],
+        negated: bool,
+    ) -> Result<Box<dyn ErasedDelta>, TickErrorKind> {
+        let mut delta: ArrangedDelta<K, T> = Vec::new();
+        for (row, weight) in decode_rows::<T>(rows)? {
+            let weight = if negated {
+                weight.checked_neg().ok_or(WeightOverflow)?
+            } else {
+                weight
+            };
+            delta.push((self.index.key(&row), row, weight));
+        }
+        consolidate_arranged(&mut delta)?;
+        Ok(Box::new(TableDelta::unseen(Arc::new(delta), self)))
     }
 
     fn contents(self: Arc<Self>) -> Box<dyn ErasedFetch> {

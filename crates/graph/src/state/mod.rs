@@ -81,10 +81,15 @@ impl WorkingSet {
     /// Takes over a commit that is stored, and returns what changed. Call it once the transaction has committed, and
     /// never otherwise.
     pub fn absorb(&mut self, commit: Commit) -> Changes {
+        self.absorb_stage(&commit);
+        commit.into_changes()
+    }
+
+    /// Takes over a commit of one [stage](crate::Stages), or one that takes stages back, once it is stored.
+    pub fn absorb_stage(&mut self, commit: &Commit) {
         for (table, delta) in &commit.tables {
             delta.absorb(self.arrangements[table.0].as_mut());
         }
-        commit.into_changes()
     }
 
     pub(crate) fn arrangement<A: 'static>(&self, table: TableId) -> &A {

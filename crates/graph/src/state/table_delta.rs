@@ -11,7 +11,7 @@ use super::secondary::SecondaryKeys;
 use super::{Arrangement, ErasedArrangement, TypedTable};
 use crate::delta::{ArrangedDelta, by_key};
 use crate::error::TickErrorKind;
-use crate::tick::Write;
+use crate::tick::{Slot, Write, encode_rows, shared};
 
 /// The change of a table, without its types.
 pub(crate) trait ErasedDelta: Any + Send + Sync {
@@ -21,6 +21,10 @@ pub(crate) trait ErasedDelta: Any + Send + Sync {
     fn len(&self) -> usize;
     /// The rows as a Z-set: a `ZSet<T>`.
     fn to_zset(&self) -> Box<dyn Any + Send + Sync>;
+    /// The rows with their weights, as they are journaled.
+    fn encode(&self) -> Result<Vec<u8>, CodecError>;
+    /// The change as it flows along the edges of the vertex that arranges: an `ArrangedDelta<K, T>`.
+    fn slot(&self) -> Slot;
     /// Takes the change over. It was checked before, and can't fail.
     fn absorb(&self, arrangement: &mut dyn ErasedArrangement);
 }
@@ -56,17 +60,25 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
             }
             before.push(known);
         }
+        Ok(Self {
+            before,
+            ..Self::unseen(rows, table)
+        })
+    }
+
+    /// A delta of rows whose weights so far are not known.
+    pub(crate) fn unseen(rows: Arc<ArrangedDelta<K, T>>, table: &TypedTable<K, T>) -> Self {
         let secondary = table
             .secondary
             .iter()
             .map(|index| index.keys(&mut rows.iter().map(|(_, row, _)| row)))
             .collect();
-        Ok(Self {
+        Self {
+            before: vec![None; rows.len()],
             rows,
-            before,
             secondary,
             unique: table.schema.unique,
-        })
+        }
     }
 
     fn push_secondary<'a>(&'a self, row: usize, values: &mut Vec<KeyValue<'a>>) {
@@ -152,6 +164,14 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
             .map(|(_, row, weight)| (row.clone(), *weight));
         // The batch is consolidated: each row is there once.
         Box::new(ZSet::from_pairs(rows).expect("distinct rows don't add up"))
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        encode_rows(self.rows.iter().map(|(_, row, weight)| (row, *weight)))
+    }
+
+    fn slot(&self) -> Slot {
+        shared(&self.rows)
     }
 
     fn absorb(&self, arrangement: &mut dyn ErasedArrangement) {

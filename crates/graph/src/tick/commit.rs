@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use deltaview_schema::{Identity, KeyValue, Row, TableSchema};
 use deltaview_zset::{Weight, ZSet};
 
-use super::Slot;
+use super::{Slot, StageRun};
 use crate::error::{HandleError, TickError};
 use crate::handle::Sink;
 use crate::operators::OutputDelta;
@@ -17,9 +17,11 @@ use crate::state::{ErasedDelta, Visit};
 
 /// What one iteration writes. It is written in one transaction, and then absorbed.
 pub struct Commit {
-    graph: Graph,
+    pub(super) graph: Graph,
     pub(crate) tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
+    /// Where it is the commit of one stage.
+    pub(super) stage: Option<StageRun>,
 }
 
 impl fmt::Debug for Commit {
@@ -91,7 +93,31 @@ impl Commit {
             graph: graph.clone(),
             tables,
             slots,
+            stage: None,
         }
+    }
+
+    /// The commit of one stage: what flows on to later ones is kept.
+    pub(super) fn of_stage(
+        graph: &Graph,
+        tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+        slots: Vec<Slot>,
+        stage: StageRun,
+    ) -> Self {
+        Self {
+            graph: graph.clone(),
+            tables,
+            slots,
+            stage: Some(stage),
+        }
+    }
+
+    /// A commit of tables alone.
+    pub(super) fn of_tables(
+        graph: &Graph,
+        tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+    ) -> Self {
+        Self::new(graph, tables, vec![None; graph.vertices().len()])
     }
 
     /// The tables that change, in the order of the plan.

@@ -27,8 +27,10 @@ mod answers;
 mod commit;
 mod explain;
 mod fetch;
+mod journal;
 mod needs;
 mod rederive;
+mod stages;
 #[cfg(test)]
 mod tests;
 
@@ -43,8 +45,12 @@ pub use explain::Explanation;
 pub(crate) use explain::{Explain, Wanted};
 pub(crate) use fetch::ErasedFetch;
 pub use fetch::{Fetch, FetchKeys, FetchRange, RangeStart};
+pub use journal::{JournalEntry, JournalKind};
+pub(crate) use journal::{RowCodec, decode_rows, encode_rows};
 pub(crate) use needs::{ErasedNeeds, Needs, RangeNeed};
 pub use rederive::{Rederivation, Rederived};
+pub use stages::Stages;
+pub(crate) use stages::{StageRun, shared};
 
 use crate::change::Change;
 use crate::error::{TickError, TickErrorKind, panic_message};
@@ -86,6 +92,8 @@ pub struct Tick<'g> {
     tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
     /// The tables of the fetches that are not answered yet.
     asked: Vec<TableId>,
+    /// Where only the vertices up to a stage run: that stage.
+    stage: Option<usize>,
 }
 
 impl std::fmt::Debug for Tick<'_> {
@@ -128,6 +136,7 @@ impl<'g> Tick<'g> {
             kept: std::iter::repeat_with(|| None).take(vertices).collect(),
             tables: BTreeMap::new(),
             asked: Vec::new(),
+            stage: None,
         }
     }
 
@@ -173,7 +182,7 @@ impl<'g> Tick<'g> {
         let mut needs = StepNeeds::new();
         for (position, vertex) in plan.vertices.iter().enumerate() {
             let ready = !self.ran[position] && vertex.inputs.iter().all(|&input| self.ran[input]);
-            if ready {
+            if ready && self.is_due(vertex) {
                 self.run(plan, position, vertex, &mut needs)?;
             }
         }
@@ -190,10 +199,27 @@ impl<'g> Tick<'g> {
             return Ok(Step::Fetch(fetches, self));
         }
         debug_assert!(
-            self.ran.iter().all(|ran| *ran),
+            plan.vertices
+                .iter()
+                .zip(&self.ran)
+                .all(|(vertex, ran)| *ran || !self.is_due(vertex)),
             "without fetches every vertex has run"
         );
-        Ok(Step::Done(Commit::new(self.graph, self.tables, self.slots)))
+        Ok(Step::Done(match self.stage {
+            None => Commit::new(self.graph, self.tables, self.slots),
+            Some(number) => {
+                let run = StageRun {
+                    number,
+                    ran: self.ran,
+                };
+                Commit::of_stage(self.graph, self.tables, self.slots, run)
+            }
+        }))
+    }
+
+    /// Whether a vertex is of a stage that runs.
+    fn is_due(&self, vertex: &Vertex) -> bool {
+        self.stage.is_none_or(|stage| vertex.stage <= stage)
     }
 
     /// Runs a vertex whose inputs have run, unless it must see rows that are not resident.

@@ -4,6 +4,7 @@ mod names;
 mod passes;
 mod problems;
 mod retain;
+mod stages;
 mod tick;
 
 use std::cmp::Reverse;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use deltaview_graph::{HandleError, RederiveError, TickError, TickErrorKind};
 
+use crate::protocol::{Refusal, TimedOut};
+
 /// An error of a store. The state is as it was before, whatever the error but [`ErrorKind::Uncertain`].
 pub struct Error(Box<Inner>);
 
@@ -53,6 +55,18 @@ pub enum ErrorKind {
     UnsupportedKey,
     /// A stored row does not decode: the table and the identity of the row are in the message.
     Corrupt,
+    /// An iteration failed after some of its tables were committed, and the graph has halted at its time: the message
+    /// says at which, in which vertex and why. Resume it, or abandon that time.
+    Halted,
+    /// There is no time or change to resume or abandon: nothing has halted, the time is not in flight, or its holder lives.
+    NotHalted,
+    /// A time that was used or is past, or a frontier that is not before the change's own time.
+    PastTime,
+    /// The time was taken from this worker, which was silent for too long. Somebody else has finished the change, is at
+    /// it, or has abandoned it: commit it again under the same change id.
+    Fenced,
+    /// The change was taken back, because an earlier one was abandoned, and has to run again.
+    Rewound,
     /// A view can't be derived anew from the inputs that are stored: the message says why, and what to do.
     NotRederivable,
     /// Anything else that the database said.
@@ -99,11 +113,25 @@ impl Error {
         self.0.source.as_deref()?.downcast_ref()
     }
 
+    /// What the rules of many workers refused, if that is what happened.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+
+    /// For whom a change or a read has waited in vain, if that is what happened.
+    pub fn timed_out(&self) -> Option<&TimedOut> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+
     /// Whether the same change may succeed if it is committed again.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.0.kind,
-            ErrorKind::Busy | ErrorKind::Conflict | ErrorKind::Timeout | ErrorKind::Disconnected
+            ErrorKind::Busy
+                | ErrorKind::Conflict
+                | ErrorKind::Timeout
+                | ErrorKind::Disconnected
+                | ErrorKind::Rewound
         )
     }
 }

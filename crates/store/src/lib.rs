@@ -27,13 +27,16 @@ pub mod conformance;
 mod contract;
 mod error;
 mod memory;
+pub mod protocol;
 #[cfg(feature = "schema-command")]
 pub mod schema_command;
+mod time;
 mod verify;
 mod view;
 
 pub use contract::{Committed, Pending, Reading, Store};
 pub use error::{Error, ErrorKind};
 pub use memory::MemoryStore;
+pub use time::{ChangeId, Flush, Time};
 pub use verify::{RowDifference, Verified};
 pub use view::{Rows, View};

@@ -1,0 +1,106 @@
+//! The time of a change as its user names it: [`Time`], how its tables are committed ([`Flush`]), and the name by which
+//! a change is known when it is made again ([`ChangeId`]). What becomes of a time is in [`protocol`](crate::protocol).
+
+use std::fmt;
+use std::sync::Arc;
+
+/// When a change happens, what it must see, and how it is committed.
+///
+/// ```
+/// use deltaview_store::{Flush, Time};
+///
+/// // Left alone: the store draws the next time, and commits all tables in one transaction.
+/// let time = Time::default();
+/// assert_eq!((time.input_time, time.frontier, time.flush), (None, None, Flush::AtEnd));
+/// // A clock of the caller's own: at 12, after everything up to 11 was written.
+/// let time = Time::at(12).after(11).flush(Flush::EachTable);
+/// assert_eq!((time.input_time, time.frontier), (Some(12), Some(11)));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Time {
+    /// The time of the iteration: positive, and greater than every time before it. `None`: the store draws the next.
+    pub input_time: Option<i64>,
+    /// Everything up to this time is written to a table before the change reads it. The change is not given its time
+    /// before the frontier's has come, so that times of a clock of the caller's may arrive in any order as long as each
+    /// names the one before it. Less than `input_time`. `None`: whatever has been given a time before.
+    pub frontier: Option<i64>,
+    /// How the tables are committed.
+    pub flush: Flush,
+}
+
+impl Time {
+    /// A time of the caller's clock.
+    pub fn at(input_time: i64) -> Self {
+        Self {
+            input_time: Some(input_time),
+            ..Self::default()
+        }
+    }
+
+    /// The same, after everything up to a frontier.
+    #[must_use]
+    pub fn after(mut self, frontier: i64) -> Self {
+        self.frontier = Some(frontier);
+        self
+    }
+
+    /// The same, committed so.
+    #[must_use]
+    pub fn flush(mut self, flush: Flush) -> Self {
+        self.flush = flush;
+        self
+    }
+}
+
+/// How the tables of an iteration are committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Flush {
+    /// All in one transaction, after every earlier iteration.
+    #[default]
+    AtEnd,
+    /// Each stage of the graph in a transaction of its own, so that the next iteration enters the first stage while this
+    /// one is in the second. Readers of views still see all of an iteration or nothing of it: all views are in the last
+    /// stage.
+    EachTable,
+}
+
+/// The name of a change, by which a store knows it when it is made again: a change whose answer was lost is committed
+/// again under its name, and is not doubled. At most [`ChangeId::MOST`] bytes; a UUID in text, say.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChangeId(Arc<str>);
+
+impl ChangeId {
+    /// The greatest length in bytes.
+    pub const MOST: usize = 200;
+
+    /// A name; `None` where it is empty, longer than [`Self::MOST`], or has a NUL, which Postgres can't hold.
+    pub fn new(name: impl AsRef<str>) -> Option<Self> {
+        let name = name.as_ref();
+        let fits = !name.is_empty() && name.len() <= Self::MOST && !name.contains('\0');
+        fits.then(|| Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChangeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ChangeId;
+
+    #[test]
+    fn a_change_id_is_short_and_not_empty() {
+        assert_eq!(ChangeId::new("a").expect("short").as_str(), "a");
+        for bad in ["", "a\0b", &"x".repeat(ChangeId::MOST + 1)] {
+            assert_eq!(ChangeId::new(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -11,10 +11,12 @@ use crate::statements::{COUNT, DATA, IDENTITY, key_columns, quote, stored_name};
 use crate::values::storage;
 
 /// The names of the tables that every store has.
-pub(crate) const CATALOG_TABLES: [&str; 3] = [
+pub(crate) const CATALOG_TABLES: [&str; 5] = [
     "deltaview_catalog",
     "deltaview_last_update",
     "deltaview_clock",
+    "deltaview_cursors",
+    "deltaview_feed",
 ];
 
 /// The tables that every store has, whatever its graph.
@@ -40,6 +42,22 @@ CREATE TABLE IF NOT EXISTS \"deltaview_clock\" (
   \"t\" INTEGER NOT NULL,
   \"format_version\" INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS \"deltaview_cursors\" (
+  \"graph\" TEXT NOT NULL,
+  \"vertex\" TEXT NOT NULL,
+  \"name\" TEXT NOT NULL,
+  \"t\" INTEGER NOT NULL,
+  \"until\" INTEGER,
+  PRIMARY KEY (\"graph\", \"vertex\", \"name\")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS \"deltaview_feed\" (
+  \"graph\" TEXT NOT NULL,
+  \"vertex\" TEXT NOT NULL,
+  \"t\" INTEGER NOT NULL,
+  \"part\" INTEGER NOT NULL,
+  \"rows\" BLOB NOT NULL,
+  PRIMARY KEY (\"graph\", \"vertex\", \"t\", \"part\")
+) STRICT;
 ";
 
 /// The statements that create the tables of a new database: the catalog's, then the graph's, with their entries in the

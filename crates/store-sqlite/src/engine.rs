@@ -13,6 +13,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use crate::error::{Context, from_sqlite, is_integer_overflow};
+use crate::feed;
 use crate::fetch::Reader;
 use crate::statements::Statements;
 use crate::values::{Bound, bind_key, bind_secondary};
@@ -85,6 +86,7 @@ impl Engine {
             writes.for_each(|write| writer.write(write))?;
         }
         let time = self.next_time(conn)?;
+        feed::log(conn, &self.graph, &commit, time)?;
         Ok(Written { time, commit })
     }
 

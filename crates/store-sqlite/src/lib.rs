@@ -34,6 +34,8 @@
 //! | `deltaview_catalog` | what each of those tables is, with its shape and the format's version |
 //! | `deltaview_last_update` | the time up to which each table is written |
 //! | `deltaview_clock` | the last time that was given out, by graph |
+//! | `deltaview_cursors` | who follows which view, up to which time it has consumed it, and for how long it is waited for |
+//! | `deltaview_feed` | what iterations changed of the views that are followed |
 //!
 //! A state table is clustered by its index columns and the row's identity. `data` is the row in CBOR, and NULL where
 //! `identity` is the row itself (below 16 bytes); `c` is the weight. A table with one row a key has neither `identity`
@@ -42,12 +44,21 @@
 //! A key of a WITHOUT ROWID table can't be NULL. So a column that can hold `None` is stored as `ixk__<index>__<field>`,
 //! which has a value of a lesser type in the place of NULL (−∞ before integers, 0 before text and bytes), and
 //! `ixd__…` is a generated column beside it that takes no space.
+//!
+//! # Change feeds
+//!
+//! [`View::subscribe`](deltaview_store::View::subscribe) follows a view by a connection of its own, from this process or
+//! another one than writes. It asks the file whether something was committed (`PRAGMA data_version`, a few microseconds)
+//! with pauses that grow to [`SqliteOptions::longest_pause`], and holds no transaction in between. Its cursor moves once a
+//! second while there is something to consume, which is a small transaction.
 
 mod catalog;
 mod ddl;
 mod engine;
 mod error;
+mod feed;
 mod fetch;
+mod follow;
 mod options;
 mod ranges;
 mod scan;

@@ -43,6 +43,8 @@ pub struct SqliteOptions {
     pub(crate) synchronous: Synchronous,
     pub(crate) busy_timeout: Duration,
     pub(crate) cache_kib: u32,
+    pub(crate) lease: Duration,
+    pub(crate) longest_pause: Duration,
 }
 
 impl Default for SqliteOptions {
@@ -52,12 +54,15 @@ impl Default for SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB.
+    /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB, leases of 5 minutes,
+    /// pauses of 20 milliseconds at most.
     pub fn new() -> Self {
         Self {
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(5),
             cache_kib: 64 * 1024,
+            lease: Duration::from_secs(300),
+            longest_pause: Duration::from_millis(20),
         }
     }
 
@@ -76,6 +81,20 @@ impl SqliteOptions {
     /// The page cache, in KiB.
     pub fn cache_kib(mut self, kib: u32) -> Self {
         self.cache_kib = kib;
+        self
+    }
+
+    /// How long a [subscription](deltaview_store::Subscription) is waited for that is not asked for deltas: then its cursor
+    /// is taken for dead, and what it has missed is not kept. One second at least.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease.max(Duration::from_secs(1));
+        self
+    }
+
+    /// How long a subscription, or [`wait_for`](deltaview_store::Store::wait_for), pauses at most before it looks again
+    /// whether something was committed. The pauses begin with a millisecond and double.
+    pub fn longest_pause(mut self, pause: Duration) -> Self {
+        self.longest_pause = pause.max(Duration::from_millis(1));
         self
     }
 

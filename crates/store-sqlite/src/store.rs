@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use deltaview_graph::{Bounds, Change, Changes, Fetch, Graph, Order, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
-use deltaview_store::{Committed, Error, ErrorKind, Reading, Rows, Store};
+use deltaview_store::feed::not_reached;
+use deltaview_store::{Committed, Error, ErrorKind, Reading, Rows, Store, Subscription};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::catalog::{self, Found};
 use crate::engine::Engine;
 use crate::error::Context;
+use crate::follow::{Cursor, Follower, Watch};
 use crate::options::{SqliteOptions, Synchronous};
 use crate::scan::{ReadTransaction, Scan};
 
@@ -41,6 +43,7 @@ pub struct SqliteStore {
     engine: Engine,
     state: WorkingSet,
     readers: Cell<usize>,
+    options: SqliteOptions,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -90,7 +93,12 @@ impl SqliteStore {
     /// As [`Self::open`].
     pub fn from_connection(mut conn: Connection, graph: &Graph) -> Result<Self, Error> {
         create(&mut conn, graph)?;
-        Ok(Self::new(conn, graph))
+        let busy: i64 = conn
+            .query_row("PRAGMA busy_timeout", [], |row| row.get(0))
+            .context(|| "reading the busy time-out of a connection".to_string())?;
+        let busy = Duration::from_millis(u64::try_from(busy).unwrap_or_default());
+        let options = SqliteOptions::new().busy_timeout(busy);
+        Ok(Self::new(conn, graph, &options))
     }
 
     pub(crate) fn open_with(
@@ -129,16 +137,17 @@ impl SqliteStore {
                     .context(doing)?;
             }
         }
-        Ok(Self::new(conn, graph))
+        Ok(Self::new(conn, graph, options))
     }
 
-    fn new(conn: Connection, graph: &Graph) -> Self {
+    fn new(conn: Connection, graph: &Graph, options: &SqliteOptions) -> Self {
         conn.set_prepared_statement_cache_capacity(PREPARED);
         Self {
             conn,
             engine: Engine::new(graph),
             state: WorkingSet::partial(graph),
             readers: Cell::new(0),
+            options: options.clone(),
         }
     }
 
@@ -199,6 +208,18 @@ impl SqliteStore {
         }
     }
 
+    fn follow<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        cursor: Option<&str>,
+    ) -> Result<Subscription<T>, Error> {
+        let vertex = &self.engine.graph.view_table(view)?.schema().vertex;
+        let graph = self.engine.graph.name();
+        let cursor = Cursor::open(&self.conn, graph, vertex, cursor, &self.options)?;
+        let time = cursor.time();
+        Ok(Subscription::new(Follower::new(cursor), time))
+    }
+
     /// The connection, to read what else is in the file.
     pub fn connection(&self) -> &Connection {
         &self.conn
@@ -206,14 +227,22 @@ impl SqliteStore {
 }
 
 fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
-    let synchronous = match options.synchronous {
+    use_wal(conn, options.busy_timeout)?;
+    set_synchronous(conn, options.synchronous)?;
+    conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))
+}
+
+/// How safe the commits of a connection are.
+pub(crate) fn set_synchronous(
+    conn: &Connection,
+    synchronous: Synchronous,
+) -> rusqlite::Result<()> {
+    let synchronous = match synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
         Synchronous::Off => "OFF",
     };
-    use_wal(conn, options.busy_timeout)?;
-    conn.pragma_update(None, "synchronous", synchronous)?;
-    conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))
+    conn.pragma_update(None, "synchronous", synchronous)
 }
 
 /// Brings the file into WAL mode, if it is not. SQLite waits for those who read the file; but of several connections
@@ -292,6 +321,40 @@ impl Store for SqliteStore {
             bounds,
             order,
         ))
+    }
+
+    fn subscribe<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+    ) -> Result<Subscription<T>, Error> {
+        self.follow(view, None)
+    }
+
+    fn since<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        cursor: &str,
+    ) -> Result<Subscription<T>, Error> {
+        self.follow(view, Some(cursor))
+    }
+
+    fn wait_for(&self, time: i64, within: Duration) -> Result<(), Error> {
+        let mut watch = Watch::new(self.options.longest_pause);
+        let mut reached = None;
+        let deadline = Instant::now().checked_add(within);
+        loop {
+            if watch.has_changed(&self.conn)? {
+                let now = self.time()?;
+                if now >= time {
+                    return Ok(());
+                }
+                reached = Some(now);
+            }
+            if !watch.pause(deadline) {
+                let reached = reached.unwrap_or_default();
+                return Err(not_reached(self.engine.graph.name(), time, reached, within));
+            }
+        }
     }
 
     fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {

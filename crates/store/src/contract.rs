@@ -1,5 +1,7 @@
 //! What every store does: [`Store`], the change that is being made of it ([`Pending`]), and what a commit returns.
 
+use std::time::Duration;
+
 use deltaview_graph::{
     Bounds, Change, Changes, Edit, Explanation, Fetch, Graph, HandleError, Order, Sink, ViewHandle,
 };
@@ -7,7 +9,7 @@ use deltaview_schema::{IndexKey, Row};
 use deltaview_zset::ZSet;
 
 use crate::verify::compare;
-use crate::{Error, Rows, Verified, View};
+use crate::{Error, Rows, Subscription, Verified, View};
 
 /// The state of one graph, kept somewhere.
 pub trait Store: Sized {
@@ -56,6 +58,52 @@ pub trait Store: Sized {
         bounds: Bounds<K>,
         order: Order,
     ) -> Result<Rows<'_, T>, Error>;
+
+    /// Follows a view: the deltas of all iterations behind the one that is the last now. [`View::subscribe`] is the
+    /// comfortable way, and says more.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn subscribe<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+    ) -> Result<Subscription<T>, Error>;
+
+    /// Follows a view from a cursor with a name. [`View::since`] is the comfortable way, and says more.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn since<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        cursor: &str,
+    ) -> Result<Subscription<T>, Error>;
+
+    /// Waits until the iteration of a time is there to be read, whoever has committed it: what is read after it sees that
+    /// iteration. So one process can read what another one has written, where it is told the
+    /// [time](Committed::time). A duration of zero looks, and does not wait.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use deltaview_graph::Graph;
+    /// # use deltaview_store::{ErrorKind, MemoryStore, Store};
+    /// # let (graph, _) = Graph::build("words", |g| g.input::<String>("words").view("seen"))?;
+    /// let mut store = MemoryStore::new(&graph);
+    /// let time = store.change().commit()?.time();
+    /// store.wait_for(time, Duration::from_secs(5))?;
+    /// let error = store.wait_for(time + 1, Duration::from_millis(10)).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Timeout);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout): the time was not reached within the duration; the message has
+    /// the time that was. The memory store says so at once, for nobody can commit to it while it is borrowed to wait. The
+    /// database can't be read.
+    fn wait_for(&self, time: i64, within: Duration) -> Result<(), Error>;
 
     /// Begins to read the stored tables. As long as the reading lives, it and every [`scan`](Self::scan) see one state,
     /// whatever others commit.
@@ -229,7 +277,8 @@ impl Committed {
         Self { time, changes }
     }
 
-    /// The time of the iteration: positive, and greater than that of every one before it.
+    /// The time of the iteration: positive, and greater than that of every one before it. It can be
+    /// [waited for](Store::wait_for).
     pub fn time(&self) -> i64 {
         self.time
     }

@@ -42,7 +42,8 @@ pub enum ErrorKind {
     /// Somebody else has changed the same state at the same time, and the database let only one of the two go on: a
     /// serialisation failure or a deadlock. Trying again, from the beginning of the transaction, may succeed.
     Conflict,
-    /// A statement took longer than the database lets it. Trying again may succeed.
+    /// A statement took longer than the database lets it, or a time that was waited for did not come. Trying again may
+    /// succeed.
     Timeout,
     /// The connection to the database was lost, and nothing was committed. Trying again may succeed.
     Disconnected,
@@ -69,6 +70,14 @@ pub enum ErrorKind {
     Rewound,
     /// A view can't be derived anew from the inputs that are stored: the message says why, and what to do.
     NotRederivable,
+    /// A subscription can't go on: its lease ran out, or its cursor was removed or moved by somebody else. What it has
+    /// missed is not told: follow the view anew, and read it.
+    Lagged,
+    /// A subscription needs a connection of its own to the database, and the database is in memory or temporary: nobody
+    /// else can open it.
+    NotShared,
+    /// What a subscription follows is gone.
+    Closed,
     /// Anything else that the database said.
     Database,
 }

@@ -26,6 +26,7 @@ pub mod catalog;
 pub mod conformance;
 mod contract;
 mod error;
+pub mod feed;
 mod memory;
 pub mod protocol;
 #[cfg(feature = "schema-command")]
@@ -36,6 +37,7 @@ mod view;
 
 pub use contract::{Committed, Pending, Reading, Store};
 pub use error::{Error, ErrorKind};
+pub use feed::{Delta, Subscription};
 pub use memory::MemoryStore;
 pub use time::{ChangeId, Flush, Time};
 pub use verify::{RowDifference, Verified};

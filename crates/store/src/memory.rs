@@ -1,9 +1,13 @@
 //! The store in memory: a set of complete arrangements. Nothing outlives the process.
 
+use std::time::Duration;
+
 use deltaview_graph::{Bounds, Change, Fetch, Graph, Order, Step, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
 
-use crate::{Committed, Error, Reading, Rows, Store};
+use crate::feed::queue::Feeds;
+use crate::feed::{check_cursor_name, not_reached};
+use crate::{Committed, Error, Reading, Rows, Store, Subscription};
 
 /// The state of a graph in memory.
 ///
@@ -12,6 +16,7 @@ pub struct MemoryStore {
     graph: Graph,
     state: WorkingSet,
     time: i64,
+    feeds: Feeds,
 }
 
 impl std::fmt::Debug for MemoryStore {
@@ -30,6 +35,7 @@ impl MemoryStore {
             graph: graph.clone(),
             state: WorkingSet::complete(graph),
             time: 0,
+            feeds: Feeds::default(),
         }
     }
 }
@@ -46,6 +52,7 @@ impl Store for MemoryStore {
         };
         let changes = self.state.absorb(commit);
         self.time += 1;
+        self.feeds.push(self.time, &changes);
         Ok(Committed::new(self.time, changes))
     }
 
@@ -63,6 +70,33 @@ impl Store for MemoryStore {
         Ok(Rows::new(
             rows.map(|(row, weight)| Ok((row.clone(), weight))),
         ))
+    }
+
+    fn subscribe<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+    ) -> Result<Subscription<T>, Error> {
+        let vertex = &self.graph.view_table(view)?.schema().vertex;
+        Ok(self.feeds.subscribe(view, vertex, self.time))
+    }
+
+    fn since<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        cursor: &str,
+    ) -> Result<Subscription<T>, Error> {
+        let table = self.graph.view_table(view)?;
+        check_cursor_name(cursor)?;
+        let place = (table.id(), table.schema().vertex.as_str());
+        Ok(self.feeds.since(view, place, cursor, self.time))
+    }
+
+    fn wait_for(&self, time: i64, within: Duration) -> Result<(), Error> {
+        // Nobody commits while it is borrowed.
+        if time <= self.time {
+            return Ok(());
+        }
+        Err(not_reached(self.graph.name(), time, self.time, within))
     }
 
     fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {

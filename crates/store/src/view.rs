@@ -6,7 +6,7 @@ use deltaview_graph::{Bounds, Order, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_zset::{Weight, ZSet};
 
-use crate::{Error, Store};
+use crate::{Error, Store, Subscription};
 
 /// A view of a store, to be read: made by [`Store::view`].
 pub struct View<'s, S, T, K> {
@@ -100,6 +100,40 @@ impl<'s, S: Store, T: Row, K: IndexKey> View<'s, S, T, K> {
     pub fn range(self, keys: impl RangeBounds<K>) -> Result<Rows<'s, T>, Error> {
         self.store
             .scan(self.handle, Bounds::range(keys), self.order)
+    }
+
+    /// Follows the view: the deltas of all iterations behind the one that is the last now, as they are committed, by
+    /// whatever process. The order of the index has no part in it. [`Subscription`] says how to keep a copy of the view.
+    ///
+    /// A store in a database logs what changes of a view while somebody follows it, in the transaction of the commit; a
+    /// commit costs nothing more for a view that nobody follows. The subscription has a cursor in the database, with a
+    /// lease that it renews while it is asked for deltas; who does not ask for longer than the lease lasts gets
+    /// [`Lagged`](crate::ErrorKind::Lagged). The log is deleted as it is consumed. The memory store keeps what is not
+    /// consumed for as long as the subscription lives.
+    ///
+    /// # Errors
+    ///
+    /// The handle belongs to another graph. The database can't be written
+    /// ([`ReadOnly`](crate::ErrorKind::ReadOnly), [`Denied`](crate::ErrorKind::Denied)), or not be opened a second time
+    /// ([`NotShared`](crate::ErrorKind::NotShared)).
+    pub fn subscribe(self) -> Result<Subscription<T>, Error> {
+        self.store.subscribe(self.handle)
+    }
+
+    /// Follows the view from a cursor with a name, which is kept in the store until it is
+    /// [removed](Subscription::remove): where there is none of that name it is made, at the iteration that is the last
+    /// now. All that is behind the cursor is logged, whether anybody reads it or not.
+    ///
+    /// It goes on behind the last [commit](Subscription::commit), however long ago and whatever process made it. So each
+    /// delta comes once for each time that it is committed: what was handed out and not committed comes again. In the
+    /// memory store the cursor lives as long as the store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::subscribe`]; a name that is empty, has more than 200 bytes or has a NUL is an
+    /// [`UnsupportedKey`](crate::ErrorKind::UnsupportedKey).
+    pub fn since(self, cursor: &str) -> Result<Subscription<T>, Error> {
+        self.store.since(self.handle, cursor)
     }
 }
 

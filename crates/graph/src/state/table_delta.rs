@@ -17,6 +17,8 @@ use crate::tick::{Slot, Write, encode_rows, shared};
 pub(crate) trait ErasedDelta: Any + Send + Sync {
     /// Hands each row to `visit` as it is to be written, in the order of the keys.
     fn writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError>;
+    /// Hands each row to `visit` with its encoding and what is added to its weight, in the order of the keys.
+    fn rows(&self, visit: &mut dyn FnMut(&[u8], Weight) -> Visit) -> Result<(), CodecError>;
     /// The number of changed rows.
     fn len(&self) -> usize;
     /// The rows as a Z-set: a `ZSet<T>`.
@@ -151,6 +153,18 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
         } else {
             self.bag_writes(visit)
         }
+    }
+
+    fn rows(&self, visit: &mut dyn FnMut(&[u8], Weight) -> Visit) -> Result<(), CodecError> {
+        let mut encoded = Vec::new();
+        for (_, row, weight) in self.rows.iter() {
+            encoded.clear();
+            codec::encode_into(row, &mut encoded)?;
+            if let Visit::Stop = visit(&encoded, *weight) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn len(&self) -> usize {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
+use deltaview_schema::codec::CodecError;
 use deltaview_schema::{Identity, KeyValue, Row, TableSchema};
 use deltaview_zset::{Weight, ZSet};
 
@@ -179,6 +180,36 @@ impl TableWrites<'_> {
                 Visit::Stop
             }
         });
+        self.done(failed, encoded)
+    }
+
+    /// Hands each row of the table's delta to `take`, with its encoding and what is added to its weight: each row once,
+    /// in the ascending order of the primary index and of the rows, no weight zero. Where a table has one row a key this
+    /// has the row that is replaced too, which [`Self::for_each`] does not name.
+    ///
+    /// # Errors
+    ///
+    /// The first that `take` returns; or a row that can't be encoded, as an [`E`](From).
+    pub fn for_each_row<E: From<TickError>>(
+        &self,
+        mut take: impl FnMut(&[u8], Weight) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        let encoded = self.delta.rows(&mut |row, weight| match take(row, weight) {
+            Ok(()) => Visit::Continue,
+            Err(error) => {
+                failed = Some(error);
+                Visit::Stop
+            }
+        });
+        self.done(failed, encoded)
+    }
+
+    fn done<E: From<TickError>>(
+        &self,
+        failed: Option<E>,
+        encoded: Result<(), CodecError>,
+    ) -> Result<(), E> {
         if let Some(error) = failed {
             return Err(error);
         }

@@ -48,7 +48,7 @@ pub use error::{
 pub use handle::{GraphId, InputHandle, OutputHandle, Sink, Source, TableHandle, ViewHandle};
 pub use plan::{Graph, Table, TableId, Vertex, VertexId};
 pub use state::WorkingSet;
-pub use state::scan::{Bounds, Order};
+pub use state::scan::{Bounds, Order, Page};
 pub use tick::{
     Changes, Commit, Explanation, Fetch, FetchKeys, FetchRange, JournalEntry, JournalKind,
     RangeStart, Rederivation, Rederived, Stages, Step, TableWrites, Tick, Write,

@@ -185,10 +185,7 @@ impl Cursor {
 
     /// Reads on in the log; says whether that was all.
     fn read(&mut self) -> Result<bool, Error> {
-        let tx = self
-            .conn
-            .unchecked_transaction()
-            .context(|| self.doing())?;
+        let tx = self.conn.unchecked_transaction().context(|| self.doing())?;
         let sql = "SELECT \"t\" FROM \"deltaview_cursors\" WHERE \"graph\" = ?1 AND \"vertex\" = ?2 AND \"name\" = ?3 \
                    AND (\"until\" IS NULL OR \"until\" > ?4)";
         let of_cursor = (&self.graph, &self.vertex, &self.name, now());
@@ -326,9 +323,7 @@ impl Cursor {
         act: impl FnOnce(&mut Self) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let patience = patience.min(self.patience);
-        self.conn
-            .busy_timeout(patience)
-            .context(|| self.doing())?;
+        self.conn.busy_timeout(patience).context(|| self.doing())?;
         let done = act(self);
         self.conn
             .busy_timeout(self.patience)
@@ -346,7 +341,10 @@ impl Cursor {
     }
 
     fn is_moved(&self) -> Error {
-        lagged(&self.vertex, "somebody else has moved or removed its cursor")
+        lagged(
+            &self.vertex,
+            "somebody else has moved or removed its cursor",
+        )
     }
 }
 

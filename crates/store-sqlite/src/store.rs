@@ -233,10 +233,7 @@ fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()>
 }
 
 /// How safe the commits of a connection are.
-pub(crate) fn set_synchronous(
-    conn: &Connection,
-    synchronous: Synchronous,
-) -> rusqlite::Result<()> {
+pub(crate) fn set_synchronous(conn: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
     let synchronous = match synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",

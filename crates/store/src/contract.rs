@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use deltaview_graph::{
-    Bounds, Change, Changes, Edit, Explanation, Fetch, Graph, HandleError, Order, Sink, ViewHandle,
+    Bounds, Change, Changes, Edit, Explanation, Fetch, Graph, Order, Sink, ViewHandle,
 };
 use deltaview_schema::{IndexKey, Row};
 use deltaview_zset::ZSet;
 
+use crate::protocol::Status;
 use crate::verify::compare;
-use crate::{Error, Rows, Subscription, Verified, View};
+use crate::{ChangeId, CommitOptions, Error, ErrorKind, Rows, Subscription, Time, Verified, View};
 
 /// The state of one graph, kept somewhere.
 pub trait Store: Sized {
@@ -22,6 +23,7 @@ pub trait Store: Sized {
         Pending {
             store: self,
             change,
+            options: CommitOptions::default(),
         }
     }
 
@@ -32,7 +34,43 @@ pub trait Store: Sized {
     ///
     /// The change makes no sense, a closure panics, a weight or a sum overflows, the database can't be written. The
     /// state is as it was before, and the store can be used on. Where several things are wrong, any of them is told.
-    fn commit(&mut self, change: &Change) -> Result<Committed, Error>;
+    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
+        self.commit_with(change, &CommitOptions::default())
+    }
+
+    /// [`Self::commit`] at a time of one's own, behind a frontier, stage by stage, or under a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::commit`]. Besides: [`PastTime`](crate::ErrorKind::PastTime), [`Halted`](crate::ErrorKind::Halted);
+    /// [`Timeout`](crate::ErrorKind::Timeout) where others were waited for in vain: it names whom. A change with
+    /// [`Flush::EachTable`](crate::Flush::EachTable) that had passed a stage when it timed out happens later, unless
+    /// somebody [abandons](Self::abandon) it: make it again under its name to learn what became of it.
+    fn commit_with(&mut self, change: &Change, options: &CommitOptions)
+    -> Result<Committed, Error>;
+
+    /// How the workers on this store stand: what is in flight, who holds it, who waits for whom, whether it has halted.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be read.
+    fn status(&self) -> Result<Status, Error>;
+
+    /// Goes on with an iteration that has halted the graph, from the stage that failed: with a program in which it does
+    /// not fail any more. Returns its time.
+    ///
+    /// # Errors
+    ///
+    /// [`NotHalted`](crate::ErrorKind::NotHalted); or it fails again, and halts the graph again.
+    fn resume(&mut self) -> Result<i64, Error>;
+
+    /// Takes back an iteration that has halted the graph, or that a dead worker has left: as if it had never been. Later
+    /// ones that had gone ahead are taken back too and made again by their workers, or by whoever comes next.
+    ///
+    /// # Errors
+    ///
+    /// [`NotHalted`](crate::ErrorKind::NotHalted): nothing is in flight at that time, or its worker is alive.
+    fn abandon(&mut self, time: i64) -> Result<(), Error>;
 
     /// The time of the last iteration; 0 before the first.
     ///
@@ -245,16 +283,35 @@ pub trait Reading {
 pub struct Pending<'s, S> {
     store: &'s mut S,
     change: Change,
+    options: CommitOptions,
 }
 
 impl<S: Store> Pending<'_, S> {
-    /// Commits the change as one iteration, in one transaction.
+    /// Commits it at a time of one's own, behind a frontier, or stage by stage.
+    pub fn at(mut self, time: impl Into<Time>) -> Self {
+        self.options = self.options.at(time);
+        self
+    }
+
+    /// Commits it under a name: see [`CommitOptions::change_id`].
+    pub fn change_id(mut self, id: ChangeId) -> Self {
+        self.options = self.options.change_id(id);
+        self
+    }
+
+    /// Commits it with a deadline of its own: see [`CommitOptions::within`].
+    pub fn within(mut self, within: Duration) -> Self {
+        self.options = self.options.within(within);
+        self
+    }
+
+    /// Commits the change as one iteration: in one transaction, unless [`Self::at`] says otherwise.
     ///
     /// # Errors
     ///
-    /// As [`Store::commit`].
+    /// As [`Store::commit_with`].
     pub fn commit(self) -> Result<Committed, Error> {
-        self.store.commit(&self.change)
+        self.store.commit_with(&self.change, &self.options)
     }
 }
 
@@ -268,13 +325,25 @@ impl<S: Store> Edit for Pending<'_, S> {
 #[derive(Debug)]
 pub struct Committed {
     time: i64,
-    changes: Changes,
+    /// None where the iteration is known by its name only.
+    changes: Option<Changes>,
 }
 
 impl Committed {
     /// A commit at a time. For stores.
     pub fn new(time: i64, changes: Changes) -> Self {
-        Self { time, changes }
+        Self {
+            time,
+            changes: Some(changes),
+        }
+    }
+
+    /// A change that was committed before under the same name, or was brought to its end by another worker. For stores.
+    pub fn known_by_name(time: i64) -> Self {
+        Self {
+            time,
+            changes: None,
+        }
     }
 
     /// The time of the iteration: positive, and greater than that of every one before it. It can be
@@ -283,17 +352,31 @@ impl Committed {
         self.time
     }
 
+    /// Whether it is known here what the iteration changed: not where the change was committed before under the same
+    /// [name](CommitOptions::change_id), or where another worker took this one for dead and finished it.
+    pub fn is_known(&self) -> bool {
+        self.changes.is_some()
+    }
+
     /// The delta of an output or a view.
     ///
     /// # Errors
     ///
-    /// The handle belongs to another graph.
-    pub fn get<S: Sink<Row: Row>>(&self, sink: S) -> Result<ZSet<S::Row>, HandleError> {
-        self.changes.get(sink)
+    /// The handle belongs to another graph; [`NotKnown`](ErrorKind::NotKnown) where it [is not](Self::is_known).
+    pub fn get<S: Sink<Row: Row>>(&self, sink: S) -> Result<ZSet<S::Row>, Error> {
+        let Some(changes) = &self.changes else {
+            let message = format!(
+                "the change of time {} was not computed here, so its deltas are not known: it was committed before \
+                 under the same name, or finished by another worker. Read the view, or follow it",
+                self.time
+            );
+            return Err(Error::new(ErrorKind::NotKnown, message));
+        };
+        Ok(changes.get(sink)?)
     }
 
-    /// The number of rows that were written, over all tables.
+    /// The number of rows that were written, over all tables; 0 where it [is not known](Self::is_known).
     pub fn rows_written(&self) -> usize {
-        self.changes.rows_written()
+        self.changes.as_ref().map_or(0, Changes::rows_written)
     }
 }

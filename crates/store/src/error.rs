@@ -68,6 +68,8 @@ pub enum ErrorKind {
     Fenced,
     /// The change was taken back, because an earlier one was abandoned, and has to run again.
     Rewound,
+    /// What an iteration changed is not known: it was not computed by whoever asks.
+    NotKnown,
     /// A view can't be derived anew from the inputs that are stored: the message says why, and what to do.
     NotRederivable,
     /// A subscription can't go on: its lease ran out, or its cursor was removed or moved by somebody else. What it has

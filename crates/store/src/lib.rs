@@ -39,6 +39,6 @@ pub use contract::{Committed, Pending, Reading, Store};
 pub use error::{Error, ErrorKind};
 pub use feed::{Delta, Subscription};
 pub use memory::MemoryStore;
-pub use time::{ChangeId, Flush, Time};
+pub use time::{ChangeId, CommitOptions, Flush, Time};
 pub use verify::{RowDifference, Verified};
 pub use view::{Rows, View};

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// When a change happens, what it must see, and how it is committed.
 ///
@@ -52,6 +53,81 @@ impl Time {
     }
 }
 
+impl From<Flush> for Time {
+    fn from(flush: Flush) -> Self {
+        Self::default().flush(flush)
+    }
+}
+
+/// How a change is committed, where the defaults are not what is wanted.
+///
+/// ```
+/// # use std::time::Duration;
+/// use deltaview_store::{ChangeId, CommitOptions, Flush, Time};
+///
+/// let options = CommitOptions::new()
+///     .at(Time::default().flush(Flush::EachTable))
+///     .change_id(ChangeId::new("order 4711, paid").expect("a short name"))
+///     .within(Duration::from_secs(30));
+/// assert_eq!(options.time().flush, Flush::EachTable);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CommitOptions {
+    time: Time,
+    change_id: Option<ChangeId>,
+    within: Option<Duration>,
+}
+
+impl CommitOptions {
+    /// The defaults: the store draws the time, all tables are committed in one transaction, the change has no name, and
+    /// the store's own deadline counts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At a time, or behind a frontier, or stage by stage.
+    #[must_use]
+    pub fn at(mut self, time: impl Into<Time>) -> Self {
+        self.time = time.into();
+        self
+    }
+
+    /// Under a name, so that the change can be made again where its answer was lost, and is not doubled. A store knows
+    /// the names of the last day's changes.
+    #[must_use]
+    pub fn change_id(mut self, id: ChangeId) -> Self {
+        self.change_id = Some(id);
+        self
+    }
+
+    /// With a deadline for the changes of others that this one has to wait for, in the place of the store's.
+    #[must_use]
+    pub fn within(mut self, within: Duration) -> Self {
+        self.within = Some(within);
+        self
+    }
+
+    /// The time.
+    pub fn time(&self) -> &Time {
+        &self.time
+    }
+
+    /// The name, if it has one.
+    pub fn id(&self) -> Option<&ChangeId> {
+        self.change_id.as_ref()
+    }
+
+    /// The deadline, if it has one of its own.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.within
+    }
+
+    /// Whether nothing was asked for.
+    pub fn is_default(&self) -> bool {
+        self.time == Time::default() && self.change_id.is_none()
+    }
+}
+
 /// How the tables of an iteration are committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flush {
@@ -78,6 +154,11 @@ impl ChangeId {
         let name = name.as_ref();
         let fits = !name.is_empty() && name.len() <= Self::MOST && !name.contains('\0');
         fits.then(|| Self(name.into()))
+    }
+
+    /// A name that a store has drawn.
+    pub(crate) fn drawn(name: &str) -> Self {
+        Self(name.into())
     }
 
     /// The name.

@@ -55,6 +55,21 @@ impl<K: Clone> Bounds<K> {
         }
     }
 
+    /// The keys of these bounds that are behind a key, in an order.
+    #[must_use]
+    pub fn behind(self, key: K, order: Order) -> Self {
+        match order {
+            Order::Forward => Self {
+                start: Bound::Excluded(key),
+                ..self
+            },
+            Order::Backward => Self {
+                end: Bound::Excluded(key),
+                ..self
+            },
+        }
+    }
+
     /// Whether no key can be within the bounds.
     pub fn is_empty(&self) -> bool
     where
@@ -75,35 +90,37 @@ impl<K: Clone> Bounds<K> {
     }
 }
 
-/// Rows with their weights, lazily.
-type Rows<'a, T> = Box<dyn Iterator<Item = (&'a T, Weight)> + 'a>;
+/// Some rows of a view, of whole keys, and the last of those keys where there may be more behind it.
+pub type Page<K, T> = (Vec<(T, Weight)>, Option<K>);
 
 impl WorkingSet {
-    /// Reads a view by the handle's index. Only for a complete working set: a partial one does not know all rows.
+    /// Reads rows of a view by the handle's index: all rows of each key, until there are as many as are asked for. Only
+    /// for a complete working set: a partial one does not know all rows.
     ///
     /// # Errors
     ///
     /// The handle belongs to another graph.
-    pub fn scan<'a, T: Row, K: IndexKey>(
-        &'a self,
+    pub fn page<T: Row, K: IndexKey>(
+        &self,
         graph: &Graph,
         view: ViewHandle<T, K>,
         bounds: &Bounds<K>,
         order: Order,
-    ) -> Result<Rows<'a, T>, HandleError> {
+        rows: usize,
+    ) -> Result<Page<K, T>, HandleError> {
         let table = graph.view_table(view)?;
         if bounds.is_empty() {
-            return Ok(Box::new(std::iter::empty()));
+            return Ok((Vec::new(), None));
         }
         if view.index == 0 {
             let arrangement: &Arrangement<K, T> = self.arrangement(table.id());
-            return Ok(in_order(arrangement.range(bounds.as_refs()), order));
+            return Ok(page(arrangement.range(bounds.as_refs()), order, rows));
         }
         let secondary = self.secondary(graph, table, view.index - 1);
         let by_key: &ByKey<K, T> = secondary
             .downcast_ref()
             .expect("the handle has the key type of its index");
-        Ok(in_order(by_key.range(bounds.as_refs()), order))
+        Ok(page(by_key.range(bounds.as_refs()), order, rows))
     }
 
     fn secondary(&self, graph: &Graph, table: &Table, index: usize) -> &dyn std::any::Any {
@@ -111,12 +128,23 @@ impl WorkingSet {
     }
 }
 
-fn in_order<'a, K: 'a, T: Ord + Clone + 'a>(
-    groups: impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<T>)> + 'a,
+fn page<'a, K: IndexKey, T: Row>(
+    mut groups: impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<T>)>,
     order: Order,
-) -> Rows<'a, T> {
-    match order {
-        Order::Forward => Box::new(groups.flat_map(|(_, rows)| rows.iter())),
-        Order::Backward => Box::new(groups.rev().flat_map(|(_, rows)| rows.iter())),
+    rows: usize,
+) -> Page<K, T> {
+    let mut page = Vec::new();
+    loop {
+        let group = match order {
+            Order::Forward => groups.next(),
+            Order::Backward => groups.next_back(),
+        };
+        let Some((key, bucket)) = group else {
+            return (page, None);
+        };
+        page.extend(bucket.iter().map(|(row, weight)| (row.clone(), weight)));
+        if page.len() >= rows {
+            return (page, Some(key.clone()));
+        }
     }
 }

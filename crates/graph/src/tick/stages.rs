@@ -9,8 +9,8 @@
 //!    forgotten.
 //! 4. [`Stages::finish`] gives what changed.
 //!
-//! What is journaled is enough to go on from any stage ([`Graph::stages_from_journal`]), to take back what was done to
-//! the tables ([`Graph::undo`]), and to begin anew ([`Graph::replay`]).
+//! What is journaled is enough to go on from any stage or to begin anew ([`Graph::stages_from_journal`]), and to take
+//! back what was done to the tables ([`Graph::undo`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,15 +35,15 @@ pub struct Stages<'c> {
 /// What the iteration was asked to do.
 enum Asked<'c> {
     Change(&'c Change),
-    /// It is in the journal what came of it.
-    Nothing(Change),
+    /// What is in the journal, or nothing where it is in the journal what came of it.
+    Journaled(Change),
 }
 
 impl Asked<'_> {
     fn change(&self) -> &Change {
         match self {
             Self::Change(change) => change,
-            Self::Nothing(empty) => empty,
+            Self::Journaled(change) => change,
         }
     }
 }
@@ -101,7 +101,8 @@ impl Graph {
     }
 
     /// An iteration that has passed all stages before `next`, from what was journaled of it. The deltas of outputs of
-    /// those stages are not known any more.
+    /// those stages are not known any more. Where it has passed none, it is begun anew from what came in: in a keyed
+    /// table a row that goes must be there, as it is in the journal, and the key of one that comes must be free.
     ///
     /// # Errors
     ///
@@ -111,7 +112,11 @@ impl Graph {
         next: usize,
         journal: impl IntoIterator<Item = &'j JournalEntry>,
     ) -> Result<Stages<'static>, TickError> {
-        let mut stages = self.stages_of(Asked::Nothing(self.change()));
+        let journal: Vec<&JournalEntry> = journal.into_iter().collect();
+        if next == 0 {
+            return Ok(self.stages_of(Asked::Journaled(self.replay(&journal)?)));
+        }
+        let mut stages = self.stages_of(Asked::Journaled(self.change()));
         stages.next = next;
         for (ran, vertex) in stages.ran.iter_mut().zip(self.vertices()) {
             *ran = vertex.stage < next;
@@ -156,16 +161,8 @@ impl Graph {
         Ok(Commit::of_tables(self, tables))
     }
 
-    /// The change that came in, from the inputs of a journal. In a keyed table a row that goes must be there, as it is
-    /// in the journal, and the key of one that comes must be free.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::stages_from_journal`].
-    pub fn replay<'j>(
-        &self,
-        journal: impl IntoIterator<Item = &'j JournalEntry>,
-    ) -> Result<Change, TickError> {
+    /// The change that came in.
+    fn replay(&self, journal: &[&JournalEntry]) -> Result<Change, TickError> {
         let mut change = self.change();
         for entry in journal {
             if entry.kind == JournalKind::Input {

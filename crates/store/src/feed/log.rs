@@ -44,7 +44,8 @@ impl Logged {
             let encoded: Vec<(Encoded, Weight)> =
                 codec::decode(part).map_err(|error| corrupt(&error).caused_by(error))?;
             for (row, weight) in encoded {
-                let row = codec::decode(&row.0).map_err(|error| corrupt(&error).caused_by(error))?;
+                let row =
+                    codec::decode(&row.0).map_err(|error| corrupt(&error).caused_by(error))?;
                 rows.push((row, weight));
             }
         }

@@ -218,7 +218,9 @@ impl<T: Row> Follow<T> for QueueReader<T> {
                 return Err(lagged(&self.queue.vertex, why));
             }
             let next = if self.is_named {
-                let next = log.deltas.partition_point(|delta| delta.time() <= self.place);
+                let next = log
+                    .deltas
+                    .partition_point(|delta| delta.time() <= self.place);
                 log.deltas.get(next).cloned()
             } else {
                 log.deltas.pop_front()
@@ -257,11 +259,7 @@ impl<T: Row> Follow<T> for QueueReader<T> {
             let why = "somebody else has moved or removed its cursor";
             return Err(lagged(&self.queue.vertex, why));
         }
-        while log
-            .deltas
-            .front()
-            .is_some_and(|delta| delta.time() <= time)
-        {
+        while log.deltas.front().is_some_and(|delta| delta.time() <= time) {
             log.deltas.pop_front();
         }
         log.consumed = time;

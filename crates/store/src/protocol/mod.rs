@@ -81,6 +81,7 @@
 //! workers crash, sleep and wake, and closures fail, at every step. The test `protocol` in the `tests` package visits
 //! every state of it, and shows that it can fail: each of a list of broken rules is found out.
 
+mod course;
 mod halt;
 mod ledger;
 mod refusal;
@@ -91,6 +92,7 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 
+pub use course::{Course, Job, Next, Wait};
 pub use halt::{Failed, Rewinding};
 pub use ledger::{Halt, InFlight, Ledger, LedgerChanges, State, Ticket, WorkerId};
 pub use refusal::{Refusal, TimedOut};

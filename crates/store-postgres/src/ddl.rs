@@ -18,9 +18,12 @@ pub(crate) const CATALOG: &str = "deltaview_catalog";
 pub(crate) const LAST_UPDATE: &str = "deltaview_last_update";
 pub(crate) const CLOCK: &str = "deltaview_clock";
 pub(crate) const COMMITS: &str = "deltaview_commits";
+pub(crate) const CURSORS: &str = "deltaview_cursors";
+pub(crate) const FEED: &str = "deltaview_feed";
 
 /// The names of the tables that every store has.
-pub(crate) const CATALOG_TABLES: [&str; 4] = [CATALOG, LAST_UPDATE, CLOCK, COMMITS];
+pub(crate) const CATALOG_TABLES: [&str; 6] =
+    [CATALOG, LAST_UPDATE, CLOCK, COMMITS, CURSORS, FEED];
 
 /// The columns of the catalog, as they are read and written.
 pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \
@@ -76,7 +79,7 @@ impl<'a> Ddl<'a> {
 
     /// The tables that every store has, whatever its graph.
     pub(crate) fn catalog_tables_sql(&self) -> String {
-        let [catalog, last_update, clock, commits] =
+        let [catalog, last_update, clock, commits, cursors, feed] =
             CATALOG_TABLES.map(|table| format!("CREATE TABLE IF NOT EXISTS {}", self.place(table)));
         format!(
             r#"{catalog} (
@@ -106,6 +109,22 @@ impl<'a> Ddl<'a> {
   "id" uuid NOT NULL,
   "at" timestamp with time zone NOT NULL,
   PRIMARY KEY ("graph", "t")
+);
+{cursors} (
+  "graph" text NOT NULL,
+  "vertex" text NOT NULL,
+  "name" text NOT NULL,
+  "t" bigint NOT NULL,
+  "until" timestamp with time zone,
+  PRIMARY KEY ("graph", "vertex", "name")
+);
+{feed} (
+  "graph" text NOT NULL,
+  "vertex" text NOT NULL,
+  "t" bigint NOT NULL,
+  "part" bigint NOT NULL,
+  "rows" bytea NOT NULL,
+  PRIMARY KEY ("graph", "vertex", "t", "part")
 );
 "#
         )

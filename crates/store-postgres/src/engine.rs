@@ -15,6 +15,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::catalog;
 use crate::ddl::{CLOCK, COMMITS, LAST_UPDATE};
 use crate::error::{Context, from_postgres};
+use crate::feed::Followers;
 use crate::fetch::Reader;
 use crate::names::{qualified, table_name};
 use crate::pipeline::{Failure, Request, execute, in_order};
@@ -47,6 +48,7 @@ pub(crate) struct Ticket {
     /// The backend that it runs in, and its transaction.
     pub(crate) backend: i32,
     pub(crate) transaction: String,
+    pub(crate) followers: Followers,
     /// The caller's settings, in a transaction of the caller's, which are other ones while an iteration is made.
     settings: Vec<String>,
 }
@@ -139,19 +141,34 @@ impl Engine {
             }
         }
         let client = scope.client();
+        // Who follows is known once the iteration is opened. Where that is only now, what they are told goes behind.
+        let mut told = match ticket {
+            Some(ticket) => Some(self.told(ticket, commit)?),
+            None => None,
+        };
         let opened = ticket.as_ref().map(|ticket| ticket.settings.clone());
         let mut requests = self.opening(scope, ticket, false);
         for (table, batch) in &written {
             requests.push(batch.write(client, table));
         }
+        if let Some(told) = &told {
+            requests.extend(self.tell(client, told));
+        }
         requests.push(self.request(client, self.sql_last_update()));
-        requests.push(self.request(client, self.sql_prune()));
+        requests.push(self.request(client, self.sql_forget()));
         requests.extend(
             opened
                 .filter(|settings| !settings.is_empty())
                 .map(|settings| self.give_back(client, settings)),
         );
         in_order(requests).await?;
+        if told.is_none()
+            && let Some(ticket) = ticket
+        {
+            told = Some(self.told(ticket, commit)?);
+            let requests: Vec<_> = told.iter().flat_map(|told| self.tell(client, told)).collect();
+            in_order(requests).await?;
+        }
         Ok(())
     }
 
@@ -183,9 +200,10 @@ impl Engine {
             }));
         }
         requests.push(Box::pin(async move {
-            // Both are sent at once.
+            // All are sent at once.
             let drawing = self.draw_ticket(client);
-            let (drawn, settings) = futures::join!(drawing, async {
+            let looking = self.followers(client, scope.kind);
+            let (drawn, followers, settings) = futures::join!(drawing, looking, async {
                 if reads && scope.kind == Kind::Savepoint {
                     self.change_settings(client).await
                 } else {
@@ -193,6 +211,7 @@ impl Engine {
                 }
             });
             let ticket = ticket.insert(drawn?);
+            ticket.followers = followers?;
             ticket.settings = settings?;
             Ok(())
         }));
@@ -222,6 +241,7 @@ impl Engine {
                 id: row.try_get(1)?,
                 backend: row.try_get(2)?,
                 transaction: row.try_get(3)?,
+                followers: Followers::default(),
                 settings: Vec::new(),
             })
         };
@@ -276,7 +296,7 @@ impl Engine {
     }
 
     /// Forgets commits that nobody can be in doubt about any more. Two for each that comes: so there is an end to it.
-    fn sql_prune(&self) -> String {
+    fn sql_forget(&self) -> String {
         let commits = self.place(COMMITS);
         format!(
             "DELETE FROM {commits} WHERE \"graph\" = $1 AND \"t\" IN \
@@ -315,7 +335,7 @@ impl Engine {
         Error::new(ErrorKind::NotDeltaview, message)
     }
 
-    fn failed(&self, error: tokio_postgres::Error, doing: &str) -> Failure {
+    pub(crate) fn failed(&self, error: tokio_postgres::Error, doing: &str) -> Failure {
         Failure::of(error, |error| {
             from_postgres(error, &format!("{doing} of graph `{}`", self.graph.name()))
         })

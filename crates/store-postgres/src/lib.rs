@@ -52,6 +52,8 @@
 //! | `deltaview_last_update` | the time up to which each table is written |
 //! | `deltaview_clock` | the last time that was given out, by graph |
 //! | `deltaview_commits` | the time and a random id of each commit of the last hour: how a lost `COMMIT` is found out about |
+//! | `deltaview_cursors` | who follows which view, up to which time it has consumed it, and for how long it is waited for |
+//! | `deltaview_feed` | what iterations changed of the views that are followed |
 //!
 //! `data` is the row in CBOR, and NULL where `identity` is the row itself (below 16 bytes); `c` is the weight. A table with
 //! one row a key has neither `identity` nor `c`. Columns of an index can be queried by name, `ixd__<index>__<field>`, and
@@ -61,6 +63,16 @@
 //! A unique index takes NULLs as distinct, so a row with a `None` could be there twice. The index is therefore not on
 //! such a column itself, but on whether it is there (`IS NOT NULL`, which puts `None` first) and on its value or, for
 //! `None`, a value of the same type in its place (`COALESCE`).
+//!
+//! # Change feeds
+//!
+//! [`View::subscribe`] is a stream of a view's deltas as they commit, from any process. They are read from the log
+//! `deltaview_feed`, by connections of the pool that are given back at once. A commit of a graph that is followed also
+//! notifies the channel `deltaview_` with the graph's [lock key](PostgresStore::lock_key) as 16 hexadecimal digits; the
+//! payload is the time. With [`PostgresOptions::listen`] the store listens to it, by one connection of its own for all its
+//! subscriptions. A notification says no more than that it is worth looking: the log is read every few seconds anyway,
+//! and after each reconnect, so nothing is missed. Without it, or behind a pooler that can't pass `LISTEN` on,
+//! subscriptions look into the log with pauses that grow to half a second.
 //!
 //! # What Postgres can't hold
 //!
@@ -72,7 +84,10 @@ mod catalog;
 mod ddl;
 mod engine;
 mod error;
+mod feed;
 mod fetch;
+mod follow;
+mod listen;
 mod names;
 #[cfg(test)]
 mod on_postgres;
@@ -85,6 +100,7 @@ mod scan;
 mod scope;
 mod statements;
 mod store;
+mod subscription;
 mod values;
 mod view;
 mod write;
@@ -92,6 +108,7 @@ mod write;
 pub use ddl::{PostgresDialect, schema_sql};
 pub use options::PostgresOptions;
 pub use store::{Pending, PostgresStore};
+pub use subscription::Subscription;
 pub use view::{Rows, Snapshot, View};
 
 pub use {deadpool_postgres, tokio_postgres};

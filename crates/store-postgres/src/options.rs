@@ -1,13 +1,17 @@
 //! How a Postgres store is connected.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use deltaview_graph::Graph;
 use deltaview_store::Error;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Config, Socket};
 
 use crate::PostgresStore;
 use crate::ddl::DEFAULT_SCHEMA;
+use crate::listen::{ByConfig, Listen};
 use crate::store::Access;
 
 /// How a Postgres store is connected: in which schema its tables are, how long it tries again.
@@ -27,11 +31,24 @@ use crate::store::Access;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "options do nothing until a store is connected with them"]
 pub struct PostgresOptions {
     pub(crate) schema: String,
     pub(crate) retry_for: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) listen: Option<Arc<dyn Listen>>,
+}
+
+impl std::fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("schema", &self.schema)
+            .field("retry_for", &self.retry_for)
+            .field("lease", &self.lease)
+            .field("listens", &self.listen.is_some())
+            .finish()
+    }
 }
 
 impl Default for PostgresOptions {
@@ -41,11 +58,13 @@ impl Default for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The schema `deltaview`; 10 seconds of trying again.
+    /// The schema `deltaview`; 10 seconds of trying again; leases of 5 minutes, and no listening.
     pub fn new() -> Self {
         Self {
             schema: DEFAULT_SCHEMA.to_string(),
             retry_for: Duration::from_secs(10),
+            lease: Duration::from_secs(300),
+            listen: None,
         }
     }
 
@@ -59,6 +78,44 @@ impl PostgresOptions {
     /// failure or a deadlock. Zero: it is not tried again.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.retry_for = time;
+        self
+    }
+
+    /// How long a [subscription](crate::Subscription) is waited for that is not polled: then its cursor is taken for dead,
+    /// and what it has missed is not kept. One second at least.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease.max(Duration::from_secs(1));
+        self
+    }
+
+    /// Lets subscriptions be woken by `LISTEN`, so that a delta is handed out as soon as it is committed: the store opens
+    /// one connection for it, besides the pool's, at the first subscription, and closes it after the last. Connections of
+    /// a pool can't do it. `config` and `tls` are those that the pool was built with; it must be a connection to the
+    /// server itself, or by a pooler that gives a session its own.
+    ///
+    /// ```no_run
+    /// # use deltaview_graph::Graph;
+    /// # use deltaview_store_postgres::{PostgresOptions, deadpool_postgres::{Manager, Pool}, tokio_postgres::{Config, NoTls}};
+    /// # async fn follow() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (graph, seen) = Graph::build("words", |g| g.input::<String>("words").view("seen"))?;
+    /// let config: Config = "postgres://app@localhost/app".parse()?;
+    /// let pool = Pool::builder(Manager::new(config.clone(), NoTls)).build()?;
+    /// let store = PostgresOptions::new().listen(config, NoTls).connect(pool, &graph).await?;
+    /// let mut deltas = store.view(seen).subscribe().await?;
+    /// while let Some(delta) = deltas.next().await {
+    ///     println!("{}", delta?.rows());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listen<T>(mut self, config: Config, tls: T) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.listen = Some(Arc::new(ByConfig { config, tls }));
         self
     }
 

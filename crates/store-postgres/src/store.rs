@@ -1,11 +1,12 @@
 //! [`PostgresStore`]: a pool and a graph. It owns transactions, and what happens when they fail.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
 use deltaview_graph::{Change, Edit, Graph, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
+use deltaview_store::feed::not_reached;
 use deltaview_store::{Committed, Error, ErrorKind};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Transaction};
@@ -14,6 +15,7 @@ use crate::catalog::{self, Found};
 use crate::ddl::COMMITS;
 use crate::engine::{Engine, Ticket, lock_key};
 use crate::error::{Context, from_postgres, is_refused};
+use crate::listen::{Hints, Listening};
 use crate::options::PostgresOptions;
 use crate::retry::Pauses;
 use crate::scope::{Kind, Scope};
@@ -55,7 +57,9 @@ pub struct PostgresStore {
 pub(crate) struct Inner {
     pub(crate) pool: Pool,
     pub(crate) engine: Engine,
-    retry_for: Duration,
+    pub(crate) retry_for: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) listening: Listening,
     access: Access,
 }
 
@@ -107,10 +111,13 @@ impl PostgresStore {
         options: &PostgresOptions,
         access: Access,
     ) -> Result<Self, Error> {
+        let engine = Engine::new(graph, &options.schema);
         let inner = Inner {
-            engine: Engine::new(graph, &options.schema),
+            listening: Listening::new(options.listen.clone(), engine.channel()),
+            engine,
             pool,
             retry_for: options.retry_for,
+            lease: options.lease,
             access,
         };
         // Looked at before anything is written, so that a database that is refused stays as it was.
@@ -249,6 +256,39 @@ impl PostgresStore {
         Snapshot::take(Arc::clone(&self.inner)).await
     }
 
+    /// Waits until the iteration of a time is there to be read, whoever has committed it: what is read after it sees that
+    /// iteration. So one process can read what another one has written, where it is told the
+    /// [time](Committed::time). On a replica too. A duration of zero looks, and does not wait.
+    ///
+    /// It looks with pauses that grow to a quarter of a second, and is woken earlier while a subscription of this store
+    /// [listens](PostgresOptions::listen).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`]: the time was not reached within the duration; the message has the time that was. The
+    /// database can't be read.
+    pub async fn wait_for(&self, time: i64, within: Duration) -> Result<(), Error> {
+        let deadline = Instant::now().checked_add(within);
+        let mut hints = Hints::new(self.inner.listening.running(), Duration::from_millis(250));
+        loop {
+            hints.mark();
+            let looked = self.time().await;
+            if matches!(looked, Ok(reached) if reached >= time) {
+                return Ok(());
+            }
+            let left = deadline.map_or(within, |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            match looked {
+                Err(error) if !error.is_retryable() || left.is_zero() => return Err(error),
+                Ok(reached) if left.is_zero() => {
+                    return Err(not_reached(self.graph().name(), time, reached, within));
+                }
+                _ => hints.wait(left).await,
+            }
+        }
+    }
+
     /// The pool.
     pub fn pool(&self) -> &Pool {
         &self.inner.pool
@@ -295,6 +335,19 @@ impl Inner {
         }
         let message = format!(
             "graph `{}` was connected to only to read it: use `connect` or `connect_existing` to write",
+            self.engine.graph.name()
+        );
+        Err(Error::new(ErrorKind::ReadOnly, message))
+    }
+
+    /// Following needs a cursor in the database.
+    pub(crate) fn refuse_to_follow(&self, vertex: &str) -> Result<(), Error> {
+        if self.access != Access::ReadOnly {
+            return Ok(());
+        }
+        let message = format!(
+            "view `{vertex}` of graph `{}` can't be followed: it was connected to only to read it, and a subscription has a \
+             cursor in the database. Use `connect` or `connect_existing`",
             self.engine.graph.name()
         );
         Err(Error::new(ErrorKind::ReadOnly, message))
@@ -419,7 +472,7 @@ impl Inner {
 }
 
 /// Waits for an advisory lock, which the transaction keeps to its end.
-async fn lock(client: &Client, key: i64) -> Result<(), tokio_postgres::Error> {
+pub(crate) async fn lock(client: &Client, key: i64) -> Result<(), tokio_postgres::Error> {
     let sql = "SELECT pg_catalog.pg_advisory_xact_lock($1)";
     client.execute_typed(sql, &[(&key, Type::INT8)]).await?;
     Ok(())

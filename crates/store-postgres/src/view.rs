@@ -18,6 +18,7 @@ use crate::engine::Engine;
 use crate::reader::Reader;
 use crate::scan::{self, Decode};
 use crate::store::Inner;
+use crate::subscription::Subscription;
 
 /// A view, to be read: made by [`PostgresStore::view`](crate::PostgresStore::view) and [`Snapshot::view`].
 pub struct View<T, K> {
@@ -39,6 +40,13 @@ impl Source {
         match self {
             Self::Store(inner) => &inner.engine,
             Self::Snapshot(reader) => &reader.inner().engine,
+        }
+    }
+
+    fn inner(self) -> Arc<Inner> {
+        match self {
+            Self::Store(inner) => inner,
+            Self::Snapshot(reader) => Arc::clone(reader.inner()),
         }
     }
 
@@ -160,6 +168,41 @@ impl<T: Row, K: IndexKey> View<T, K> {
             return Ok(Rows::none());
         }
         plan.rows(self.source.reader().await?).await
+    }
+
+    /// Follows the view: the deltas of all iterations behind the one that is the last now, as they are committed, by
+    /// whatever process. The order of the index has no part in it, and neither has the snapshot that the view is of.
+    ///
+    /// A commit logs what changes of a view while somebody follows it, in its own transaction; it costs nothing more for a
+    /// view that nobody follows. The subscription has a cursor in the database, with a
+    /// [lease](crate::PostgresOptions::lease) that it renews while it is polled; who does not poll for longer gets
+    /// [`Lagged`](deltaview_store::ErrorKind::Lagged). The log is deleted as it is consumed.
+    ///
+    /// To keep a copy of the view: subscribe first, then read the view in a
+    /// [snapshot](crate::PostgresStore::snapshot), let the subscription [skip](Subscription::skip_to) to the snapshot's
+    /// time, and add up what comes.
+    ///
+    /// # Errors
+    ///
+    /// The handle belongs to another graph; the database can't be written
+    /// ([`ReadOnly`](deltaview_store::ErrorKind::ReadOnly), [`Denied`](deltaview_store::ErrorKind::Denied)) or reached.
+    pub async fn subscribe(self) -> Result<Subscription<T>, Error> {
+        Subscription::begin(self.source.inner(), self.handle, None).await
+    }
+
+    /// Follows the view from a cursor with a name, which is kept in the database until it is
+    /// [removed](Subscription::remove): where there is none of that name it is made, at the iteration that is the last
+    /// now. All that is behind the cursor is logged, whether anybody reads it or not.
+    ///
+    /// It goes on behind the last [commit](Subscription::commit), however long ago and whatever process made it. So each
+    /// delta comes once for each time that it is committed: what was handed out and not committed comes again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::subscribe`]; a name that is empty, has more than 200 bytes or has a NUL is an
+    /// [`UnsupportedKey`](deltaview_store::ErrorKind::UnsupportedKey).
+    pub async fn since(self, cursor: &str) -> Result<Subscription<T>, Error> {
+        Subscription::begin(self.source.inner(), self.handle, Some(cursor)).await
     }
 }
 

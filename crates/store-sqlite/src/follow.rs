@@ -386,9 +386,12 @@ fn connect(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(PathBuf::from(path), flags).context(doing)?;
     conn.busy_timeout(options.busy_timeout).context(doing)?;
+    let journal: String = conn
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .context(doing)?;
     // What an anonymous cursor loses with the power is of no use to anybody any more.
     let synchronous = match options.synchronous {
-        Synchronous::Full if !is_named => Synchronous::Normal,
+        Synchronous::Full if !is_named && journal == "wal" => Synchronous::Normal,
         other => other,
     };
     set_synchronous(&conn, synchronous).context(doing)?;

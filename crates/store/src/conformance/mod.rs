@@ -325,6 +325,26 @@ suite! { $
         verifying_changes_nothing
         the_rows_that_a_row_comes_from_are_named
     }
+    feed {
+        each_delta_comes_once_and_in_order
+        a_copy_is_kept_by_what_comes
+        iterations_that_leave_a_view_as_it_is_give_nothing
+        a_failed_change_gives_nothing
+        each_subscription_begins_where_it_was_made
+        a_subscription_that_is_dropped_disturbs_nobody
+        a_large_delta_comes_whole
+        a_row_that_is_replaced_is_taken_away
+        deltas_have_weights_of_any_sign
+        a_delta_is_waited_for_on_another_thread
+        nothing_is_waited_for_in_vain_for_longer_than_asked
+        what_other_stores_of_the_place_commit_is_told
+        a_named_cursor_goes_on_behind_its_last_commit
+        a_named_cursor_that_somebody_else_moved_is_lagged
+        a_cursor_that_was_removed_begins_anew
+        names_that_can_be_no_cursor_are_refused
+        a_view_of_another_graph_is_not_followed
+        a_time_is_waited_for
+    }
     history {
         a_long_history_is_what_a_model_says
     }

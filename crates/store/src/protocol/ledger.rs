@@ -88,7 +88,7 @@ impl fmt::Display for WorkerId {
 }
 
 /// The right to write a time, as long as nobody else has got it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket {
     pub(super) time: i64,
     pub(super) epoch: i64,

@@ -84,6 +84,8 @@
 mod course;
 mod halt;
 mod ledger;
+#[cfg(feature = "conformance")]
+pub mod model;
 mod refusal;
 mod reserve;
 mod stages;

@@ -12,7 +12,10 @@ use crate::ddl::{CATALOG, CATALOG_TABLES, CLOCK, Ddl, ENTRY_COLUMNS};
 use crate::error::Context;
 use crate::names::{NAME_LIMIT, index_name, key_index_name, qualified, table_name};
 
-/// The oldest server that has what is used.
+/// The oldest server that has what is used. New in 13 are `gen_random_uuid` without an extension, `pg_current_xact_id`
+/// and the cast of what it returns to `xid`, and `FETCH FIRST … WITH TIES`; all else is older: `ON CONFLICT` and the
+/// transactions of `pg_stat_activity` (9.5 and 9.4), `unnest` of several arrays and `LATERAL` (9.4 and 9.3), `jit` (11).
+/// Nothing of a later version is used: no `NULLS NOT DISTINCT` and no `MERGE` (15), no sub-query without a name (16).
 const OLDEST: i32 = 130_000;
 
 /// What a schema has of a graph.

@@ -102,6 +102,7 @@ mod statements;
 mod store;
 mod subscription;
 mod values;
+mod verify;
 mod view;
 mod write;
 

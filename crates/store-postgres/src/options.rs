@@ -75,7 +75,8 @@ impl PostgresOptions {
     }
 
     /// How long a commit waits between attempts, all in all, before it gives up on a lost connection, a serialisation
-    /// failure or a deadlock. Zero: it is not tried again.
+    /// failure or a deadlock; and a read, before it gives up on a connection that was lost before anything was read. Zero:
+    /// nothing is tried again.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.retry_for = time;
         self

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use deltaview_store::{Error, ErrorKind};
+
 const FIRST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
 
@@ -30,5 +32,17 @@ impl Pauses {
         self.next = (self.next * 2).min(LONGEST);
         tokio::time::sleep(pause).await;
         true
+    }
+    /// Waits for the next attempt at what only reads, where the connection was lost before anything was read.
+    ///
+    /// # Errors
+    ///
+    /// The error, where it is another one, or there is to be no next attempt.
+    pub(crate) async fn after(&mut self, error: Error) -> Result<(), Error> {
+        if error.kind() == ErrorKind::Disconnected && self.wait().await {
+            Ok(())
+        } else {
+            Err(error)
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::ranges::{Range, beyond};
 use crate::reader::Reader;
 use crate::statements::{Statements, scanned_columns};
 use crate::values::{Array, Raw, Single};
-use crate::view::Rows;
+use crate::view::{Rows, Source};
 
 /// So many rows are read first; then as many as are about so many bytes.
 const FIRST_PAGE: usize = 32;
@@ -53,7 +53,7 @@ pub(crate) fn get<T: Row, K: IndexKey>(
         sql: format!("{} WHERE {condition} LIMIT 1", viewed.select()),
         values: key.bound(),
     };
-    Ok(Some(Plan::new(viewed, [query].into(), None)))
+    Ok(Some(Plan::new(viewed, vec![query], None)))
 }
 
 /// How the rows within bounds are read, which are not empty.
@@ -121,17 +121,13 @@ pub(crate) type Decode<T> =
 /// What is asked of the server, one query after the other, and what its rows are. Only this knows the types of a view;
 /// all that waits for the server does not, so that it is compiled once.
 pub(crate) struct Plan<T> {
-    queries: VecDeque<Query>,
+    queries: Vec<Query>,
     decode: Decode<T>,
     doing: String,
 }
 
 impl<T: Row> Plan<T> {
-    fn new<K: IndexKey>(
-        viewed: Viewed<T, K>,
-        queries: VecDeque<Query>,
-        end: Option<End<K>>,
-    ) -> Self {
+    fn new<K: IndexKey>(viewed: Viewed<T, K>, queries: Vec<Query>, end: Option<End<K>>) -> Self {
         let doing = viewed.doing();
         Self {
             queries,
@@ -145,19 +141,19 @@ impl<T: Row> Plan<T> {
     }
 
     /// The first row, in one statement of its own.
-    pub(crate) async fn first(mut self, client: &Client) -> Result<Option<T>, Error> {
-        let Some(query) = self.queries.pop_front() else {
+    pub(crate) async fn first(mut self, source: &Source) -> Result<Option<T>, Error> {
+        let Some(query) = self.queries.first() else {
             return Ok(None);
         };
-        match query.first(client, &self.doing).await? {
+        match query.first(source, &self.doing).await? {
             Some(row) => Ok((self.decode)(&row)?.map(|(row, _)| row)),
             None => Ok(None),
         }
     }
 
     /// All the rows, once the first page of them is there.
-    pub(crate) async fn rows(self, reader: Arc<Reader>) -> Result<Rows<T>, Error> {
-        let rows = Scan::start(reader, self.queries, self.doing).await?;
+    pub(crate) async fn rows(self, source: &Source) -> Result<Rows<T>, Error> {
+        let rows = Scan::start(source, self.queries, self.doing).await?;
         Ok(Rows::new(rows, self.decode))
     }
 }
@@ -181,6 +177,27 @@ impl Query {
     }
 
     async fn first(
+        &self,
+        source: &Source,
+        doing: &str,
+    ) -> Result<Option<tokio_postgres::Row>, Error> {
+        let mut pauses = source.pauses();
+        loop {
+            let row = match source {
+                Source::Store(inner) => match inner.connection().await {
+                    Ok(connection) => self.first_by(&connection, doing).await,
+                    Err(error) => Err(error),
+                },
+                Source::Snapshot(reader) => self.first_by(reader.client(), doing).await,
+            };
+            match row {
+                Ok(row) => return Ok(row),
+                Err(error) => pauses.after(error).await?,
+            }
+        }
+    }
+
+    async fn first_by(
         &self,
         client: &Client,
         doing: &str,
@@ -233,7 +250,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
 
     /// The queries that read from one bound to the other, in order. Where to stop is decided by `Ord`; they only keep
     /// the server from reading far beyond it.
-    fn queries(&self, start: &Bound<K>, end: &Bound<K>, backward: bool) -> VecDeque<Query> {
+    fn queries(&self, start: &Bound<K>, end: &Bound<K>, backward: bool) -> Vec<Query> {
         let all = self.terms_of_index();
         let (key, is_included) = match start {
             Bound::Unbounded => (None, true),
@@ -452,8 +469,10 @@ impl<K: Ord> End<K> {
 /// What is read, and how far it is.
 struct Scan {
     reader: Arc<Reader>,
-    /// What is still to be read, in order.
-    queries: VecDeque<Query>,
+    /// What is to be read, in order.
+    queries: Vec<Query>,
+    /// How many of the queries were begun.
+    begun: usize,
     /// The cursor of the query that is being read.
     cursor: Option<String>,
     page: VecDeque<tokio_postgres::Row>,
@@ -463,20 +482,38 @@ struct Scan {
 }
 
 impl Scan {
+    /// Reads the first page. Where the connection is lost before it is there, all is read anew by another one, for it is
+    /// of another state.
     async fn start(
-        reader: Arc<Reader>,
-        queries: VecDeque<Query>,
+        source: &Source,
+        mut queries: Vec<Query>,
         doing: String,
     ) -> Result<BoxStream<'static, Result<tokio_postgres::Row, Error>>, Error> {
-        let mut scan = Self {
-            reader,
-            queries,
-            cursor: None,
-            page: VecDeque::new(),
-            size: FIRST_PAGE,
-            doing,
+        let mut pauses = source.pauses();
+        let scan = loop {
+            let error = match source.reader().await {
+                Ok(reader) => {
+                    let mut scan = Self {
+                        reader,
+                        queries: std::mem::take(&mut queries),
+                        begun: 0,
+                        cursor: None,
+                        page: VecDeque::new(),
+                        size: FIRST_PAGE,
+                        doing: doing.clone(),
+                    };
+                    match scan.fill().await {
+                        Ok(()) => break scan,
+                        Err(error) => {
+                            queries = std::mem::take(&mut scan.queries);
+                            error
+                        }
+                    }
+                }
+                Err(error) => error,
+            };
+            pauses.after(error).await?;
         };
-        scan.fill().await?;
         let rows = futures::stream::unfold(scan, |mut scan| async move {
             let row = scan.next().await.transpose()?;
             Some((row, scan))
@@ -497,9 +534,10 @@ impl Scan {
             let rows = if let Some(cursor) = &self.cursor {
                 let rows = fetch(&self.reader, cursor, self.size).await;
                 rows.map_err(|error| from_postgres(error, &self.doing))?
-            } else if let Some(query) = self.queries.pop_front() {
+            } else if let Some(query) = self.queries.get(self.begun) {
+                self.begun += 1;
                 let cursor = self.reader.next_cursor();
-                let rows = self.open(&query, &cursor).await;
+                let rows = self.open(query, &cursor).await;
                 let rows = rows.map_err(|error| from_postgres(error, &self.doing))?;
                 self.cursor = Some(cursor);
                 rows

@@ -168,7 +168,7 @@ impl PostgresStore {
     /// transaction was committing, and the database did not come back in time.
     pub async fn commit(&self, change: &Change) -> Result<Committed, Error> {
         self.inner.refuse_to_write()?;
-        let mut pauses = Pauses::lasting(self.inner.retry_for);
+        let mut pauses = self.inner.pauses();
         loop {
             let error = match self.inner.commit_once(change).await {
                 Ok(committed) => return Ok(committed),
@@ -236,12 +236,21 @@ impl PostgresStore {
     ///
     /// The database can't be read.
     pub async fn time(&self) -> Result<i64, Error> {
-        let connection = self.inner.connection().await?;
-        self.inner.engine.time(&connection).await
+        let mut pauses = self.inner.pauses();
+        loop {
+            match self.inner.time().await {
+                Ok(time) => return Ok(time),
+                Err(error) => pauses.after(error).await?,
+            }
+        }
     }
 
     /// Reads a view. Each read that is begun sees the state of one iteration, and may see a later one than the read
     /// before it: for several reads of the same state there is [`Self::snapshot`].
+    ///
+    /// A connection that turns out to be lost before the first rows came is replaced by another one, for
+    /// [a while](PostgresOptions::retry_for). One that is lost later ends the read with an
+    /// [`ErrorKind::Disconnected`]: what was read is of a state that nobody can go on with.
     pub fn view<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>) -> View<T, K> {
         View::of_store(Arc::clone(&self.inner), view)
     }
@@ -329,6 +338,16 @@ impl Inner {
             .context(|| "taking a connection from the pool".to_string())
     }
 
+    /// The pauses between the attempts at one thing.
+    pub(crate) fn pauses(&self) -> Pauses {
+        Pauses::lasting(self.retry_for)
+    }
+
+    async fn time(&self) -> Result<i64, Error> {
+        let connection = self.connection().await?;
+        self.engine.time(&connection).await
+    }
+
     fn refuse_to_write(&self) -> Result<(), Error> {
         if self.access != Access::ReadOnly {
             return Ok(());
@@ -406,7 +425,7 @@ impl Inner {
 
     /// Whether an iteration was committed whose connection was lost while that was done.
     async fn find_out(&self, ticket: &Ticket) -> Result<bool, Error> {
-        let mut pauses = Pauses::lasting(self.retry_for);
+        let mut pauses = self.pauses();
         loop {
             let error = match self.look_up(ticket).await {
                 Ok(Some(is_committed)) => return Ok(is_committed),

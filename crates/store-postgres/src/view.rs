@@ -6,6 +6,7 @@ use std::ops::RangeBounds;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Duration;
 
 use deltaview_graph::{Bounds, Fetch, Order, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
@@ -16,6 +17,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::engine::Engine;
 use crate::reader::Reader;
+use crate::retry::Pauses;
 use crate::scan::{self, Decode};
 use crate::store::Inner;
 use crate::subscription::Subscription;
@@ -29,7 +31,7 @@ pub struct View<T, K> {
 
 /// What a view is read from.
 #[derive(Clone)]
-enum Source {
+pub(crate) enum Source {
     /// Each read by a connection and a transaction of its own.
     Store(Arc<Inner>),
     Snapshot(Arc<Reader>),
@@ -51,10 +53,18 @@ impl Source {
     }
 
     /// What reads, which may be still to begin.
-    async fn reader(self) -> Result<Arc<Reader>, Error> {
+    pub(crate) async fn reader(&self) -> Result<Arc<Reader>, Error> {
         match self {
-            Self::Store(inner) => Ok(Arc::new(Reader::connect(inner).await?)),
-            Self::Snapshot(reader) => Ok(reader),
+            Self::Store(inner) => Ok(Arc::new(Reader::connect(Arc::clone(inner)).await?)),
+            Self::Snapshot(reader) => Ok(Arc::clone(reader)),
+        }
+    }
+
+    /// The pauses between the attempts to begin. The state of a snapshot is gone with its connection.
+    pub(crate) fn pauses(&self) -> Pauses {
+        match self {
+            Self::Store(inner) => inner.pauses(),
+            Self::Snapshot(_) => Pauses::lasting(Duration::ZERO),
         }
     }
 }
@@ -125,10 +135,7 @@ impl<T: Row, K: IndexKey> View<T, K> {
         let Some(plan) = scan::get(self.source.engine(), self.handle, key)? else {
             return Ok(None);
         };
-        match &self.source {
-            Source::Store(inner) => plan.first(&*inner.connection().await?).await,
-            Source::Snapshot(reader) => plan.first(reader.client()).await,
-        }
+        plan.first(&self.source).await
     }
 
     /// The rows of some keys, in the order in which the keys are given; those of a key that is given twice come twice.
@@ -142,7 +149,7 @@ impl<T: Row, K: IndexKey> View<T, K> {
         if keys.is_empty() {
             return Ok(Rows::none());
         }
-        plan.rows(self.source.reader().await?).await
+        plan.rows(&self.source).await
     }
 
     /// The rows whose keys are in a range, in the order of the index, lazily. An empty or upside-down range has no
@@ -167,7 +174,7 @@ impl<T: Row, K: IndexKey> View<T, K> {
         if is_empty {
             return Ok(Rows::none());
         }
-        plan.rows(self.source.reader().await?).await
+        plan.rows(&self.source).await
     }
 
     /// Follows the view: the deltas of all iterations behind the one that is the last now, as they are committed, by
@@ -223,6 +230,16 @@ impl std::fmt::Debug for Snapshot {
 
 impl Snapshot {
     pub(crate) async fn take(inner: Arc<Inner>) -> Result<Self, Error> {
+        let mut pauses = inner.pauses();
+        loop {
+            match Self::take_once(Arc::clone(&inner)).await {
+                Ok(snapshot) => return Ok(snapshot),
+                Err(error) => pauses.after(error).await?,
+            }
+        }
+    }
+
+    async fn take_once(inner: Arc<Inner>) -> Result<Self, Error> {
         let reader = Reader::connect(inner).await?;
         // The first statement behind the beginning takes the snapshot.
         let time = reader.begin_with_time().await?;

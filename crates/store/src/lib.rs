@@ -40,5 +40,5 @@ pub use error::{Error, ErrorKind};
 pub use feed::{Delta, Subscription};
 pub use memory::MemoryStore;
 pub use time::{ChangeId, CommitOptions, Flush, Time};
-pub use verify::{RowDifference, Verified};
+pub use verify::{Comparison, RowDifference, Verified};
 pub use view::{Rows, View};

@@ -87,37 +87,69 @@ impl<T: fmt::Debug> fmt::Display for Verified<T> {
     }
 }
 
-/// Compares the stored rows with the derived ones, one by one.
+/// The rows of a view, held one by one against those that were derived. For stores that read a view in a way of their
+/// own.
+#[derive(Debug)]
+pub struct Comparison<T> {
+    missing: BTreeMap<T, Weight>,
+    verified: Verified<T>,
+    most: usize,
+}
+
+impl<T: Row> Comparison<T> {
+    /// Compares with the derived rows, to return at most so many of those that differ.
+    pub fn new(derived: ZSet<T>, most: usize) -> Self {
+        let missing: BTreeMap<T, Weight> = derived.into_iter().collect();
+        Self {
+            verified: Verified {
+                rows: missing.len() as u64,
+                differing: 0,
+                differences: Vec::new(),
+            },
+            missing,
+            most,
+        }
+    }
+
+    /// The next row that the view has, which has each row once.
+    pub fn row(&mut self, row: T, stored: Weight) {
+        let derived = self.missing.remove(&row).unwrap_or(0);
+        self.note(row, stored, derived);
+    }
+
+    /// What was found, once the view has no more rows.
+    pub fn finish(mut self) -> Verified<T> {
+        for (row, derived) in std::mem::take(&mut self.missing) {
+            self.note(row, 0, derived);
+        }
+        self.verified
+    }
+
+    fn note(&mut self, row: T, stored: Weight, derived: Weight) {
+        if stored == derived {
+            return;
+        }
+        self.verified.differing += 1;
+        if self.verified.differences.len() < self.most {
+            self.verified.differences.push(RowDifference {
+                row,
+                stored,
+                derived,
+            });
+        }
+    }
+}
+
+/// Compares the stored rows with the derived ones.
 pub(crate) fn compare<T: Row>(
     derived: ZSet<T>,
     stored: Rows<'_, T>,
     most: usize,
 ) -> Result<Verified<T>, Error> {
-    let mut missing: BTreeMap<T, Weight> = derived.into_iter().collect();
-    let mut verified = Verified {
-        rows: missing.len() as u64,
-        differing: 0,
-        differences: Vec::new(),
-    };
-    let mut note = |row: T, stored: Weight, derived: Weight| {
-        if stored != derived {
-            verified.differing += 1;
-            if verified.differences.len() < most {
-                verified.differences.push(RowDifference {
-                    row,
-                    stored,
-                    derived,
-                });
-            }
-        }
-    };
+    let mut comparison = Comparison::new(derived, most);
     for row in stored {
         let (row, stored) = row?;
-        let derived = missing.remove(&row).unwrap_or(0);
-        note(row, stored, derived);
+        comparison.row(row, stored);
     }
-    for (row, derived) in missing {
-        note(row, 0, derived);
-    }
-    Ok(verified)
+    Ok(comparison.finish())
 }

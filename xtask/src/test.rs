@@ -5,7 +5,8 @@
 //!
 //! Tests that need a Postgres server are in modules named [`ON_POSTGRES`], and find it by the variable
 //! `DELTAVIEW_TEST_POSTGRES`. They are left out on demand only, and then the runner counts them as such:
-//! no test passes because there was no server.
+//! no test passes because there was no server. Tests that stop their server are in modules named [`OWN_SERVER`] in
+//! there: they make one of their own, and are left out, and counted, where a server is given and its programs are not.
 
 use std::process::Command;
 
@@ -15,6 +16,9 @@ use crate::{postgres, process};
 
 /// The part of a test's path by which it says that it needs a server.
 const ON_POSTGRES: &str = "on_postgres::";
+
+/// The part of a test's path by which it says that it makes a server of its own.
+const OWN_SERVER: &str = "on_postgres::own_server::";
 
 /// Runs the doctests, then all other tests, passing `runner_args` on to the latter's runner.
 pub(crate) fn run(runner_args: &[String], postgres: Postgres) -> Result<()> {
@@ -34,9 +38,20 @@ pub(crate) fn run(runner_args: &[String], postgres: Postgres) -> Result<()> {
         Runner::CargoTest
     };
     let doctests = with_server(doctests());
-    let others = with_server(runner.command(runner_args, postgres));
-    if postgres == Postgres::LeftOut {
-        eprintln!("postgres: the tests that need a server were left out and did not run");
+    let left_out = match &server {
+        None => Some(ON_POSTGRES),
+        Some(server) => (!server.has_programs()).then_some(OWN_SERVER),
+    };
+    let others = with_server(runner.command(runner_args, left_out));
+    match left_out {
+        None => {}
+        Some(OWN_SERVER) => eprintln!(
+            "postgres: the tests that stop a server were left out and did not run: Postgres's programs, initdb among them, \
+             are neither on the PATH nor in /usr/lib/postgresql/*/bin"
+        ),
+        Some(_) => {
+            eprintln!("postgres: the tests that need a server were left out and did not run");
+        }
     }
     let failures: Vec<String> = [doctests, others]
         .into_iter()
@@ -76,7 +91,7 @@ enum Runner {
 }
 
 impl Runner {
-    fn command(self, args: &[String], postgres: Postgres) -> Command {
+    fn command(self, args: &[String], left_out: Option<&str>) -> Command {
         let mut command = match self {
             Runner::Nextest => process::cargo(["nextest", "run"]),
             // The targets are spelled out because without them `cargo test` runs the doctests too.
@@ -85,12 +100,12 @@ impl Runner {
             }
         };
         command.args(["--workspace", "--all-features"]).args(args);
-        if postgres == Postgres::LeftOut {
+        if let Some(left_out) = left_out {
             // Behind the dashes, both runners take the arguments of a test program.
             if !args.iter().any(|arg| arg == "--") {
                 command.arg("--");
             }
-            command.args(["--skip", ON_POSTGRES]);
+            command.args(["--skip", left_out]);
         }
         command
     }
@@ -104,22 +119,22 @@ fn doctests() -> Command {
 mod tests {
     use super::*;
 
-    fn line(runner: Runner, args: &[&str], postgres: Postgres) -> String {
+    fn line(runner: Runner, args: &[&str], left_out: Option<&str>) -> String {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-        process::shown(&runner.command(&args, postgres))
+        process::shown(&runner.command(&args, left_out))
     }
 
     #[test]
     fn nextest_gets_the_arguments() {
         assert_eq!(
-            line(Runner::Nextest, &["--no-fail-fast"], Postgres::Needed),
+            line(Runner::Nextest, &["--no-fail-fast"], None),
             "cargo nextest run --workspace --all-features --no-fail-fast"
         );
     }
 
     #[test]
     fn cargo_test_leaves_the_doctests_out() {
-        let line = line(Runner::CargoTest, &[], Postgres::Needed);
+        let line = line(Runner::CargoTest, &[], None);
         assert!(line.contains("--lib --bins --tests"), "{line}");
         assert!(!line.contains("--doc"), "{line}");
     }
@@ -127,14 +142,14 @@ mod tests {
     #[test]
     fn tests_that_need_a_server_are_left_out_on_demand() {
         for runner in [Runner::Nextest, Runner::CargoTest] {
-            let all = line(runner, &[], Postgres::Needed);
+            let all = line(runner, &[], None);
             assert!(!all.contains("--skip"), "{all}");
-            let without = line(runner, &["join"], Postgres::LeftOut);
+            let without = line(runner, &["join"], Some(ON_POSTGRES));
             assert_eq!(without, format!("{all} join -- --skip on_postgres::"));
-            let dashed = line(runner, &["--", "--exact", "join"], Postgres::LeftOut);
+            let dashed = line(runner, &["--", "--exact", "join"], Some(OWN_SERVER));
             assert_eq!(
                 dashed,
-                format!("{all} -- --exact join --skip on_postgres::")
+                format!("{all} -- --exact join --skip on_postgres::own_server::")
             );
         }
     }

@@ -43,7 +43,7 @@ impl Binaries {
     }
 
     /// Those on the PATH, else the newest of Debian's.
-    fn find() -> Option<Self> {
+    pub(super) fn find() -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         Self::on_path(&path).or_else(|| Self::newest(Path::new(DEBIAN)))
     }
@@ -76,6 +76,10 @@ impl Binaries {
         complete.then(|| Binaries {
             folder: folder.into(),
         })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn program(&self, name: &str) -> PathBuf {

@@ -1,9 +1,11 @@
 //! A Postgres server for the tests that need one.
 //!
-//! Tests find the server in the variable [`VARIABLE`]. Where a person has set it, that server is theirs and is
+//! Tests find the server in the variable [`VARIABLE`]. Those that stop and start a server make one of their own, with the
+//! programs in the folder that [`PROGRAMS_VARIABLE`] names. Where a person has set it, that server is theirs and is
 //! used as it is. Otherwise a [`Cluster`](cluster::Cluster) is made in a temporary folder, for this run alone,
 //! and is gone after it. No other server of the machine is ever touched.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -15,6 +17,9 @@ mod cluster;
 
 /// Where the tests find the URL of the server.
 const VARIABLE: &str = "DELTAVIEW_TEST_POSTGRES";
+
+/// Where the tests find the folder of Postgres's programs.
+const PROGRAMS_VARIABLE: &str = "DELTAVIEW_TEST_POSTGRES_PROGRAMS";
 
 /// What to do where no server can be had.
 const ADVICE: &str = "\
@@ -28,10 +33,10 @@ and in /usr/lib/postgresql/*/bin; no server needs to run;
 
 /// A server that the tests may use; one that was started for them stops when this is dropped.
 pub(crate) enum Server {
-    /// The one that [`VARIABLE`] names.
-    Given,
+    /// The one that [`VARIABLE`] names, beside the programs that are here, if any.
+    Given(Option<Programs>),
     #[cfg(unix)]
-    Started(cluster::Cluster),
+    Started(cluster::Cluster, Programs),
 }
 
 impl Server {
@@ -39,7 +44,7 @@ impl Server {
     pub(crate) fn find_or_start() -> Result<Self> {
         if std::env::var_os(VARIABLE).is_some_and(|url| !url.is_empty()) {
             eprintln!("postgres: the server that {VARIABLE} names");
-            return Ok(Server::Given);
+            return Ok(Server::Given(Programs::find()));
         }
         Self::start()
     }
@@ -49,7 +54,7 @@ impl Server {
         let binaries = binaries::Binaries::find_or_install()?;
         let cluster = cluster::Cluster::start(&binaries)?;
         eprintln!("postgres: {cluster}");
-        Ok(Server::Started(cluster))
+        Ok(Server::Started(cluster, Programs(binaries.folder().into())))
     }
 
     #[cfg(not(unix))]
@@ -59,12 +64,46 @@ impl Server {
 
     /// Lets a command know of it. One that a person named is inherited: its password is not for the log.
     pub(crate) fn tell(&self, command: &mut Command) {
-        match self {
-            Server::Given => {}
-            #[cfg(unix)]
-            Server::Started(cluster) => {
-                command.env(VARIABLE, cluster.url());
-            }
+        #[cfg(unix)]
+        if let Server::Started(cluster, _) = self {
+            command.env(VARIABLE, cluster.url());
+        }
+        if let Some(Programs(folder)) = self.programs() {
+            command.env(PROGRAMS_VARIABLE, folder);
         }
     }
+
+    /// Whether tests can make servers of their own.
+    pub(crate) fn has_programs(&self) -> bool {
+        self.programs().is_some()
+    }
+
+    fn programs(&self) -> Option<&Programs> {
+        match self {
+            Server::Given(programs) => programs.as_ref(),
+            #[cfg(unix)]
+            Server::Started(_, programs) => Some(programs),
+        }
+    }
+}
+
+/// The folder of Postgres's programs.
+pub(crate) struct Programs(PathBuf);
+
+impl Programs {
+    /// Those that [`PROGRAMS_VARIABLE`] names, or that are installed.
+    fn find() -> Option<Self> {
+        let named = std::env::var_os(PROGRAMS_VARIABLE).filter(|folder| !folder.is_empty());
+        named.map(PathBuf::from).or_else(installed).map(Self)
+    }
+}
+
+#[cfg(unix)]
+fn installed() -> Option<PathBuf> {
+    binaries::Binaries::find().map(|found| found.folder().into())
+}
+
+#[cfg(not(unix))]
+fn installed() -> Option<PathBuf> {
+    None
 }

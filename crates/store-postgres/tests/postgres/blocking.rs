@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use deltaview_graph::{Bounds, Change, Fetch, Graph, Order, ViewHandle};
+use deltaview_graph::{Bounds, Change, Explanation, Fetch, Graph, Order, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
-use deltaview_store::{Committed, Error, Reading, Rows, Store};
+use deltaview_store::{Committed, Error, Reading, Rows, Store, Verified};
 use deltaview_store_postgres::{PostgresStore, Snapshot};
 use tokio::runtime::Runtime;
 
@@ -24,14 +24,22 @@ impl Blocking {
         graph: &Graph,
     ) -> Result<Self, Error> {
         let store = runtime.block_on(place.try_connect(graph))?;
-        Ok(Self {
+        Ok(Self::new(runtime, store))
+    }
+
+    pub(crate) fn new(runtime: &Arc<Runtime>, store: PostgresStore) -> Self {
+        Self {
             store,
             runtime: Arc::clone(runtime),
-        })
+        }
     }
-}
 
-impl Blocking {
+    /// The store that does not block.
+    #[allow(dead_code, reason = "not all tests that share this file use it")]
+    pub(crate) fn inner(&self) -> &PostgresStore {
+        &self.store
+    }
+
     /// What waits knows no types: so it is compiled once, and not once for each sort of row.
     pub(crate) fn wait<R>(&self, future: impl Future<Output = R>) -> R {
         let mut result = None;
@@ -63,6 +71,22 @@ impl Store for Blocking {
             blocking: self,
             snapshot,
         }))
+    }
+
+    fn verify_up_to<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        most: usize,
+    ) -> Result<Verified<T>, Error> {
+        self.wait(self.store.verify_up_to(view, most))
+    }
+
+    fn explain<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        row: &T,
+    ) -> Result<Explanation, Error> {
+        self.wait(self.store.explain(view, row))
     }
 
     fn scan<T: Row, K: IndexKey>(

@@ -21,6 +21,7 @@ mod uuid_keys;
 
 mod blocking;
 mod common;
+mod server;
 mod shop;
 mod wire;
 
@@ -29,6 +30,9 @@ mod on_postgres {
     mod basics;
     mod faults;
     mod key_order;
+    mod lost;
     mod order;
+    mod own_server;
+    mod verify;
     mod work;
 }

@@ -35,6 +35,8 @@ pub(crate) struct Wire {
     /// Connections that are kept open though the client has none any more.
     silent: Mutex<Vec<TcpStream>>,
     connections: AtomicUsize,
+    /// Whoever connects goes through it.
+    gate: tokio::sync::Mutex<()>,
 }
 
 impl Wire {
@@ -57,6 +59,11 @@ impl Wire {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// No connection is made until what this returns is dropped.
+    pub(crate) async fn close_gate(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.gate.lock().await
+    }
+
     pub(crate) fn lose_next_commit(&self, loss: Loss) {
         *self.loss.lock().unwrap() = Some(loss);
     }
@@ -75,6 +82,7 @@ impl Connect for Watched {
             let Host::Tcp(host) = &config.get_hosts()[0] else {
                 panic!("the tests reach the server by TCP");
             };
+            drop(wire.gate.lock().await);
             let port = config.get_ports().first().copied().unwrap_or(5432);
             let stream = TcpStream::connect((host.as_str(), port)).await.unwrap();
             stream.set_nodelay(true).unwrap();

@@ -16,7 +16,7 @@ use crate::shop::Shop;
 use crate::wire::{Loss, Wire};
 
 /// Polls a future so many times, and then drops it; or says what it came to.
-async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
+pub(crate) async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
     poll_fn(move |cx| {
@@ -116,7 +116,7 @@ async fn a_read_that_is_dropped_leaves_its_connection_clean() {
 }
 
 /// A pool whose connections can be told from others, and terminated.
-fn named_pool(name: &str, size: usize) -> Pool {
+pub(crate) fn named_pool(name: &str, size: usize) -> Pool {
     let mut config = config();
     config.application_name(name);
     pool(config, size)

@@ -18,7 +18,7 @@ use proptest::test_runner::TestRunner;
 use tokio::runtime::Runtime;
 
 use crate::blocking::Blocking;
-use crate::common::{Place, blocking};
+use crate::common::{Place, blocking, config, pool};
 use crate::keys::*;
 
 macro_rules! order_test {
@@ -31,6 +31,47 @@ macro_rules! order_test {
 }
 
 for_each_key_type!(order_test);
+
+/// The server that the tests are run on may order text by its bytes by default, so that a column that forgot to say so
+/// would not be seen. This database does not.
+#[test]
+fn text_is_ordered_by_bytes_in_a_database_that_orders_it_otherwise() {
+    let runtime = Arc::new(blocking());
+    let name = Place::new().schema.clone();
+    runtime.block_on(async {
+        let client = Place::new().pool.get().await.unwrap();
+        let version = "SELECT current_setting('server_version_num')::integer";
+        let version: i32 = client.query_one(version, &[]).await.unwrap().get(0);
+        let locale = if version >= 150_000 {
+            "LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'".to_string()
+        } else {
+            let found = "SELECT collcollate::text FROM pg_collation WHERE collprovider = 'c' \
+                         AND collname LIKE 'en_US%' AND collencoding = pg_char_to_encoding('UTF8') LIMIT 1";
+            let found = client.query_one(found, &[]).await;
+            let found: String = found.expect("the server's machine has the locale en_US.UTF-8").get(0);
+            format!("LC_COLLATE '{found}' LC_CTYPE '{found}'")
+        };
+        let create =
+            format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' {locale}");
+        client.batch_execute(&create).await.unwrap();
+    });
+    let mut config = config();
+    config.dbname(&name);
+    let place = Arc::new(Place::with_pool(pool(config, 8)));
+    let is_otherwise: bool = runtime.block_on(async {
+        let client = place.pool.get().await.unwrap();
+        let sql = "SELECT 'a' < 'B' AND NOT 'a' COLLATE \"C\" < 'B'";
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    });
+    assert!(is_otherwise);
+    PLACE.set(Some((Arc::clone(&runtime), place)));
+    check_type::<String>(string_keys());
+    runtime.block_on(async {
+        let client = Place::new().pool.get().await.unwrap();
+        let drop = format!("DROP DATABASE \"{name}\" WITH (FORCE)");
+        client.batch_execute(&drop).await.unwrap();
+    });
+}
 
 mod uuids {
     use super::check_type;

@@ -284,6 +284,8 @@ fn futures_can_be_sent_between_threads() {
         is_send(&store.view(shop.totals).get(&1));
         is_send(&store.view(shop.totals).keys([1]));
         is_send(&store.view(shop.totals).range(1..));
+        is_send(&store.verify(shop.totals));
+        is_send(&store.explain(shop.totals, &Keyed::new(1, 1)));
     };
     let _ = build;
     async fn in_transaction(

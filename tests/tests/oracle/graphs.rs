@@ -1,9 +1,10 @@
-//! Random graphs under random histories. After each change, on every store: each output's delta, each view read whole,
+//! Random graphs under random histories. After each change, on every store but Postgres's (which is in [`on_postgres`]): each output's delta, each view read whole,
 //! by key and by range, and each stored table, are what the naive evaluator says.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use deltaview_tests::plan::Plan;
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed, TestCaseError, TestRunner};
 
@@ -67,10 +68,10 @@ struct Tried {
 }
 
 impl Tried {
-    fn run(&self, mut runner: TestRunner) {
+    fn run(&self, mut runner: TestRunner, rig: impl Fn(&Plan) -> Rig) {
         let outcome = runner.run(&(plan(), turns(10)), |(plan, turns)| {
             self.graphs.fetch_add(1, Ordering::Relaxed);
-            let mut rig = Rig::new(&plan);
+            let mut rig = rig(&plan);
             for turn in &turns {
                 self.changes.fetch_add(1, Ordering::Relaxed);
                 if !rig.turn(turn)? {
@@ -96,28 +97,35 @@ impl Tried {
     }
 }
 
-#[test]
-fn every_store_holds_what_is_computed_from_scratch() {
-    let regressions = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/oracle/regressions/graphs.txt"
-    );
+/// Tries random graphs in a rig: so many cases, or as long as the environment says.
+pub(crate) fn try_graphs(once: ProptestConfig, rig: impl Fn(&Plan) -> Rig) {
     let tried = Tried::default();
-    let once = config(1, regressions);
     match Endless::asked() {
-        None => tried.run(TestRunner::new(once)),
+        None => tried.run(TestRunner::new(once), rig),
         Some(Endless { until, mut seed }) => {
             while Instant::now() < until {
                 println!("seed {seed}");
-                tried.run(TestRunner::new(ProptestConfig {
+                let batch = ProptestConfig {
                     cases: BATCH,
                     rng_seed: RngSeed::Fixed(seed),
                     ..once.clone()
-                }));
+                };
+                tried.run(TestRunner::new(batch), &rig);
                 tried.print();
                 seed = seed.wrapping_add(1);
             }
         }
     }
     tried.print();
+}
+
+/// What once failed, which is tried first on every store.
+pub(crate) const REGRESSIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/oracle/regressions/graphs.txt"
+);
+
+#[test]
+fn every_store_holds_what_is_computed_from_scratch() {
+    try_graphs(config(1, REGRESSIONS), Rig::new);
 }

@@ -7,6 +7,7 @@
 //! | [`algebra`] | each operator alone, and the laws that its definition implies |
 //! | [`bank`] | totals on the way, and zero |
 //! | [`sql`] | queries that SQL can say, and SQLite's own answers |
+//! | [`on_postgres`] | the random graphs, and the queries with Postgres's own answers, on a Postgres server |
 //! | [`overflow`] | sums and weights at the edge of their types |
 //! | [`work`] | the keys and rows that a change touches, and how large the state is |
 //! | [`bounded`] | each operator's work over few rows, and over many |
@@ -21,6 +22,12 @@
     reason = "where a test has no more to say, the panic says it"
 )]
 
+#[path = "../../../crates/store-postgres/tests/postgres/blocking.rs"]
+mod blocking;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "../../../crates/store-postgres/tests/postgres/common.rs"]
+mod common;
+
 mod algebra;
 mod bank;
 mod bounded;
@@ -30,6 +37,7 @@ mod generate;
 mod graphs;
 mod history;
 mod lower;
+mod on_postgres;
 mod overflow;
 mod probe;
 mod rig;

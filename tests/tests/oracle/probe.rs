@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use deltaview::codec::{self, CodecError};
 use deltaview::{
-    Committed, IndexKey, Keyed, MemoryStore, OutputHandle, Row, Rows, Sink, SqliteStore, Store,
-    ViewHandle, ZSet,
+    Committed, Error, IndexKey, Keyed, MemoryStore, OutputHandle, Row, Rows, Sink, SqliteStore,
+    Store, View, ViewHandle, ZSet,
 };
 use deltaview_graph::Changes;
 use deltaview_tests::item::{Item, Key};
@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::lower::Indexed;
+use crate::on_postgres::OnPostgres;
 
 /// Whatever a table holds: a row; or a group as its key, its aggregate, and in the state its total weight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,6 +161,48 @@ pub(crate) trait Probe {
     ) -> Result<(), TestCaseError> {
         Ok(())
     }
+    fn read_postgres(
+        &self,
+        _: &OnPostgres,
+        _: &Bag<Shown>,
+        _: &[Item],
+    ) -> Result<(), TestCaseError> {
+        Ok(())
+    }
+}
+
+/// A view of a store, with all the ways to read it. What reads and compares does not know the store, so that it is
+/// compiled once for all stores.
+pub(crate) trait Viewed<T, K> {
+    fn iter(&self, backwards: bool) -> Result<Rows<'_, T>, Error>;
+    fn key(&self, key: &K) -> Result<Rows<'_, T>, Error>;
+    fn get(&self, key: &K) -> Result<Option<T>, Error>;
+    fn keys(&self, keys: Vec<K>) -> Result<Rows<'_, T>, Error>;
+    fn range(&self, range: (Bound<K>, Bound<K>), backwards: bool) -> Result<Rows<'_, T>, Error>;
+}
+
+impl<S: Store, T: Row, K: IndexKey> Viewed<T, K> for View<'_, S, T, K> {
+    fn iter(&self, backwards: bool) -> Result<Rows<'_, T>, Error> {
+        let view = if backwards { self.rev() } else { *self };
+        view.iter()
+    }
+
+    fn key(&self, key: &K) -> Result<Rows<'_, T>, Error> {
+        (*self).key(key)
+    }
+
+    fn get(&self, key: &K) -> Result<Option<T>, Error> {
+        (*self).get(key)
+    }
+
+    fn keys(&self, keys: Vec<K>) -> Result<Rows<'_, T>, Error> {
+        Ok((*self).keys(keys))
+    }
+
+    fn range(&self, range: (Bound<K>, Bound<K>), backwards: bool) -> Result<Rows<'_, T>, Error> {
+        let view = if backwards { self.rev() } else { *self };
+        view.range(range)
+    }
 }
 
 pub(crate) struct OutputProbe {
@@ -199,7 +242,7 @@ impl<T: Row, K: IndexKey> Probe for ViewProbe<T, K> {
         expected: &Bag<Shown>,
         seeds: &[Item],
     ) -> Result<(), TestCaseError> {
-        self.read(store, expected, seeds)
+        self.read(&store.view(self.handle), expected, seeds)
     }
 
     fn read_sqlite(
@@ -208,7 +251,16 @@ impl<T: Row, K: IndexKey> Probe for ViewProbe<T, K> {
         expected: &Bag<Shown>,
         seeds: &[Item],
     ) -> Result<(), TestCaseError> {
-        self.read(store, expected, seeds)
+        self.read(&store.view(self.handle), expected, seeds)
+    }
+
+    fn read_postgres(
+        &self,
+        store: &OnPostgres,
+        expected: &Bag<Shown>,
+        seeds: &[Item],
+    ) -> Result<(), TestCaseError> {
+        self.read(&store.view(self.handle), expected, seeds)
     }
 }
 
@@ -225,15 +277,14 @@ fn shown<T: Row>(delta: ZSet<T>, show: &dyn Fn(T) -> Shown) -> Bag<Shown> {
 }
 
 impl<T: Row, K: IndexKey> ViewProbe<T, K> {
-    fn read<S: Store>(
+    fn read(
         &self,
-        store: &S,
+        view: &dyn Viewed<T, K>,
         expected: &Bag<Shown>,
         seeds: &[Item],
     ) -> Result<(), TestCaseError> {
-        let view = store.view(self.handle);
-        self.compare(view.iter(), expected, false, "whole")?;
-        self.compare(view.rev().iter(), expected, true, "backwards")?;
+        self.compare(view.iter(false), expected, false, "whole")?;
+        self.compare(view.iter(true), expected, true, "backwards")?;
         let seeds = seeds
             .iter()
             .map(|seed| (self.key)(&Shown::item(seed.clone())));
@@ -257,12 +308,8 @@ impl<T: Row, K: IndexKey> ViewProbe<T, K> {
             .iter()
             .map(|key| self.within(expected, key..=key).len())
             .sum();
-        prop_assert_eq!(
-            view.keys(keys.clone()).count(),
-            several,
-            "by keys {:?}",
-            keys
-        );
+        let by_keys = view.keys(keys.clone()).map_err(failed)?;
+        prop_assert_eq!(by_keys.count(), several, "by keys {:?}", keys);
         for (from, to) in keys.iter().zip(keys.iter().skip(1)) {
             let ranges = [
                 (Bound::Included(from), Bound::Included(to)),
@@ -275,13 +322,10 @@ impl<T: Row, K: IndexKey> ViewProbe<T, K> {
             for range in ranges {
                 let expected = self.within(expected, range);
                 let owned = (range.0.cloned(), range.1.cloned());
-                self.compare(view.range(owned.clone()), &expected, false, "by range")?;
-                self.compare(
-                    view.rev().range(owned),
-                    &expected,
-                    true,
-                    "by range backwards",
-                )?;
+                let forwards = view.range(owned.clone(), false);
+                self.compare(forwards, &expected, false, "by range")?;
+                let backwards = view.range(owned, true);
+                self.compare(backwards, &expected, true, "by range backwards")?;
             }
         }
         Ok(())
@@ -311,7 +355,7 @@ impl<T: Row, K: IndexKey> ViewProbe<T, K> {
 
     fn compare(
         &self,
-        rows: Result<Rows<'_, T>, deltaview::Error>,
+        rows: Result<Rows<'_, T>, Error>,
         expected: &Bag<Shown>,
         backwards: bool,
         how: &str,

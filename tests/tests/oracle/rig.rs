@@ -16,7 +16,8 @@ use proptest::test_runner::TestCaseError;
 use crate::driver::{ByteStore, DriveError, Fuse};
 use crate::history::{Failure, Making, Turn};
 use crate::lower::{Lowered, lower};
-use crate::probe::{Expects, Returned, Shown, failed};
+use crate::on_postgres::OnPostgres;
+use crate::probe::{Expects, Probe, Returned, Shown, failed};
 use crate::staged::StagedStore;
 
 /// The stores, and what they must hold.
@@ -32,6 +33,7 @@ pub(crate) struct Rig {
     /// Commits stage by stage, by several workers.
     staged: StagedStore,
     sqlite: Option<OnDisk>,
+    postgres: Option<OnPostgres>,
 }
 
 struct OnDisk {
@@ -44,6 +46,7 @@ struct OnDisk {
 struct Attempt {
     memory: Result<Committed, Error>,
     sqlite: Option<Result<Committed, Error>>,
+    postgres: Option<Result<Committed, Error>>,
     cold: Result<Changes, DriveError>,
     hot: Result<Changes, DriveError>,
     staged: Result<Option<Changes>, DriveError>,
@@ -54,7 +57,7 @@ fn options() -> SqliteOptions {
 }
 
 impl Rig {
-    /// All stores.
+    /// The stores that need no server.
     pub(crate) fn new(plan: &Plan) -> Self {
         let mut rig = Self::in_memory(plan);
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -70,6 +73,13 @@ impl Rig {
         rig
     }
 
+    /// Postgres, beside the stores that need no file.
+    pub(crate) fn on_postgres(plan: &Plan) -> Self {
+        let mut rig = Self::in_memory(plan);
+        rig.postgres = Some(OnPostgres::new(&rig.lowered.graph));
+        rig
+    }
+
     /// The stores that need no file.
     pub(crate) fn in_memory(plan: &Plan) -> Self {
         let lowered = lower(plan);
@@ -82,6 +92,7 @@ impl Rig {
             hot: (ByteStore::default(), WorkingSet::partial(graph)),
             staged: StagedStore::default(),
             sqlite: None,
+            postgres: None,
             lowered,
         }
     }
@@ -133,6 +144,10 @@ impl Rig {
         Attempt {
             memory: self.memory.commit(change),
             sqlite: self.sqlite.as_mut().map(|disk| disk.store.commit(change)),
+            postgres: self
+                .postgres
+                .as_mut()
+                .map(|postgres| postgres.store.commit(change)),
             cold: drive(&mut self.cold),
             hot: drive(&mut self.hot),
             staged: self.staged.run(graph, change),
@@ -142,10 +157,11 @@ impl Rig {
     fn check_returned(&self, attempt: Attempt) -> Result<(), TestCaseError> {
         let memory = attempt.memory.map_err(failed)?;
         let sqlite = attempt.sqlite.transpose().map_err(failed)?;
+        let postgres = attempt.postgres.transpose().map_err(failed)?;
         let (cold, hot) = (attempt.cold.map_err(failed)?, attempt.hot.map_err(failed)?);
         let staged = attempt.staged.map_err(failed)?;
         let now = self.naive.now();
-        for committed in sqlite.iter().chain([&memory]) {
+        for committed in sqlite.iter().chain(&postgres).chain([&memory]) {
             prop_assert_eq!(committed.time(), now as i64);
         }
         for probe in &self.lowered.probes {
@@ -171,6 +187,9 @@ impl Rig {
             if let Some(sqlite) = &sqlite {
                 check(Returned::Committed(sqlite), "sqlite")?;
             }
+            if let Some(postgres) = &postgres {
+                check(Returned::Committed(postgres), "postgres")?;
+            }
         }
         Ok(())
     }
@@ -184,6 +203,13 @@ impl Rig {
             if let Some(disk) = &self.sqlite {
                 probe.read_sqlite(&disk.store, &expected, seeds)?;
             }
+            if let Some(postgres) = &self.postgres {
+                probe.read_postgres(postgres, &expected, seeds)?;
+            }
+        }
+        if let Some(postgres) = &self.postgres {
+            prop_assert_eq!(postgres.store.time().map_err(failed)?, now as i64);
+            self.check_tables("postgres", |_, schema| Ok(postgres.rows(schema)))?;
         }
         if let Some(disk) = &self.sqlite {
             prop_assert_eq!(disk.store.time().map_err(failed)?, now as i64);
@@ -257,23 +283,32 @@ impl Rig {
                 _folder,
             });
         }
+        if let Some(postgres) = &mut self.postgres {
+            postgres.reopen(&self.lowered.graph).map_err(failed)?;
+        }
         Ok(())
     }
 
-    /// Another store reads the file, next to the one that writes.
+    /// Another store reads the database, next to the one that writes.
     fn check_read_only(&mut self, seeds: &[Item]) -> Result<(), TestCaseError> {
-        let Some(disk) = &self.sqlite else {
-            return Ok(());
-        };
-        let mut reader = options()
-            .open_read_only(&disk.path, &self.lowered.graph)
-            .map_err(failed)?;
-        for probe in &self.lowered.probes {
-            let expected = probe.expects().at(&self.naive, self.naive.now());
-            probe.read_sqlite(&reader, &expected, seeds)?;
+        let graph = &self.lowered.graph;
+        let mut refused = Vec::new();
+        let expected = |probe: &dyn Probe| probe.expects().at(&self.naive, self.naive.now());
+        if let Some(disk) = &self.sqlite {
+            let reader = options().open_read_only(&disk.path, graph);
+            let mut reader = reader.map_err(failed)?;
+            for probe in &self.lowered.probes {
+                probe.read_sqlite(&reader, &expected(&**probe), seeds)?;
+            }
+            refused.push(reader.commit(&graph.change()));
         }
-        let refused = reader.commit(&self.lowered.graph.change());
-        let kind = refused.err().map(|error| error.kind());
+        if let Some(postgres) = &self.postgres {
+            let mut reader = postgres.reader(graph).map_err(failed)?;
+            for probe in &self.lowered.probes {
+                probe.read_postgres(&reader, &expected(&**probe), seeds)?;
+            }
+            refused.push(reader.store.commit(&graph.change()));
+        }
         // What was delayed may be too much for a recursion, which is told before anything is written.
         let same = self.naive.contents().to_vec();
         let expected = if self.naive.step(same).is_ok() {
@@ -282,7 +317,10 @@ impl Rig {
         } else {
             deltaview::ErrorKind::Tick
         };
-        prop_assert_eq!(kind, Some(expected));
+        for refused in refused {
+            let kind = refused.err().map(|error| error.kind());
+            prop_assert_eq!(kind, Some(expected));
+        }
         Ok(())
     }
 }
@@ -315,24 +353,22 @@ fn check_failed(attempt: Attempt, failures: &[Failure]) -> Result<(), TestCaseEr
             _ => check(store, None)?,
         }
     }
-    if let Some(sqlite) = attempt.sqlite {
-        let sqlite = sqlite.err();
-        check(
-            "sqlite",
-            sqlite
-                .as_ref()
-                .and_then(Error::tick)
-                .map(|tick| tick.kind()),
-        )?;
+    for (store, attempt) in [("sqlite", attempt.sqlite), ("postgres", attempt.postgres)] {
+        let Some(attempt) = attempt else {
+            continue;
+        };
+        let error = attempt.err();
+        let kind = error.as_ref().and_then(Error::tick);
+        check(store, kind.map(|tick| tick.kind()))?;
         if failures.len() == 1 {
-            prop_assert_eq!(of_store(&sqlite), of_store(&memory));
+            prop_assert_eq!(of_store(&error), of_store(&memory));
         }
     }
     Ok(())
 }
 
 /// A stored row: identity, data, weight.
-type StoredRow = (Vec<u8>, Option<Vec<u8>>, i64);
+pub(crate) type StoredRow = (Vec<u8>, Option<Vec<u8>>, i64);
 
 fn byte_rows(store: &ByteStore, table: TableId) -> Vec<StoredRow> {
     let rows = store.rows(table);

@@ -1,12 +1,13 @@
 //! What SQL can say, SQLite answers too: the same history is loaded into plain tables, and each view is compared with
-//! the answer to a query written by hand. So are the definitions of the naive evaluator.
+//! the answer to a query written by hand. So are the definitions of the naive evaluator. Postgres answers the same queries
+//! in [`crate::on_postgres`]: they are written so that both databases take them.
 
 mod queries;
 
 use std::cmp::Reverse;
 
 use deltaview::prelude::*;
-use deltaview::{Change, Stream, Synchronous};
+use deltaview::{Change, Committed, Error, Stream, Synchronous};
 use deltaview_tests::item::{Item, Key};
 use deltaview_tests::naive::{Bag, add, bag, evaluate};
 use deltaview_tests::plan::{Plan, Query, Sink, Source};
@@ -16,9 +17,9 @@ use rusqlite::Connection;
 
 use crate::graphs::config;
 use crate::lower::{Handle, lower};
-use crate::probe::{Shown, failed};
+use crate::probe::{Probe, Shown, failed};
 
-const REGRESSIONS: &str = concat!(
+pub(crate) const REGRESSIONS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/oracle/regressions/sql.txt"
 );
@@ -30,7 +31,7 @@ type Build = for<'g> fn(Stream<'g, Item>, Stream<'g, Item>) -> Stream<'g, Item>;
 
 /// Queries of tables `t` and `u` in both languages. Answers have the columns of an item.
 ///
-/// deltaview's joins and groups take `None` as a value like any other, which SQL writes `IS`.
+/// deltaview's joins and groups take `None` as a value like any other, which SQL writes `IS NOT DISTINCT FROM`.
 const PAIRS: &[(&str, Build)] = &[
     (
         "SELECT a, b || '!', c * 2 FROM t WHERE c > 0 AND b <> ''",
@@ -52,7 +53,7 @@ const PAIRS: &[(&str, Build)] = &[
         },
     ),
     (
-        "SELECT t.a, u.b, t.c FROM t JOIN u ON t.a IS u.a WHERE t.c < u.c",
+        "SELECT t.a, u.b, t.c FROM t JOIN u ON t.a IS NOT DISTINCT FROM u.a WHERE t.c < u.c",
         |t, u| {
             t.join(u, Item::by_a(), Item::by_a())
                 .filter(|pair| pair.left.c < pair.right.c)
@@ -60,7 +61,7 @@ const PAIRS: &[(&str, Build)] = &[
         },
     ),
     (
-        "SELECT x.a, y.b, x.c - y.c FROM t x JOIN t y ON x.b = y.b AND x.a IS y.a",
+        "SELECT x.a, y.b, x.c - y.c FROM t x JOIN t y ON x.b = y.b AND x.a IS NOT DISTINCT FROM y.a",
         |t, _| {
             t.join_map(
                 t,
@@ -98,8 +99,8 @@ const PAIRS: &[(&str, Build)] = &[
         },
     ),
     (
-        "SELECT NULL, '', s FROM (SELECT sum(c) s FROM t GROUP BY b) UNION ALL \
-         SELECT NULL, '', s FROM (SELECT max(s) AS s, s AS n FROM (SELECT count(*) s FROM t GROUP BY a) GROUP BY n)",
+        "SELECT NULL, '', s FROM (SELECT sum(c) s FROM t GROUP BY b) AS sums UNION ALL \
+         SELECT NULL, '', s FROM (SELECT max(s) AS s, s AS n FROM (SELECT count(*) s FROM t GROUP BY a) AS sizes GROUP BY s) AS kinds",
         |t, _| {
             let sums = t.group_by(Item::by_b()).sum(|row| row.c);
             let counts = t.group_by(Item::by_a()).count().named("sizes_of_a");
@@ -141,23 +142,48 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn answer(plain: &Connection, sql: &str) -> rusqlite::Result<Bag> {
-    let mut statement = plain.prepare_cached(sql)?;
-    let rows = statement.query_map([], |row| {
-        Ok((
-            Item {
-                a: row.get(0)?,
-                b: row.get(1)?,
-                c: row.get(2)?,
-            },
-            1,
-        ))
-    })?;
-    Ok(bag(rows.collect::<rusqlite::Result<Vec<_>>>()?))
+/// Plain tables `t` and `u` of a database, which answers queries of them.
+pub(crate) trait Plain {
+    /// Puts a row into a table, or takes one out, by the sign of the weight; the number of rows that it was.
+    fn change(&self, table: &str, item: &Item, weight: i64) -> u64;
+    fn answer(&self, sql: &str) -> Result<Bag, TestCaseError>;
+}
+
+impl Plain for Connection {
+    fn change(&self, table: &str, item: &Item, weight: i64) -> u64 {
+        let sql = if weight > 0 {
+            format!("INSERT INTO {table} VALUES (?1, ?2, ?3)")
+        } else {
+            format!(
+                "DELETE FROM {table} WHERE rowid = \
+                 (SELECT rowid FROM {table} WHERE a IS ?1 AND b = ?2 AND c = ?3 LIMIT 1)"
+            )
+        };
+        let changed = self.execute(&sql, (item.a, &item.b, item.c));
+        changed.expect("the plain tables take it") as u64
+    }
+
+    fn answer(&self, sql: &str) -> Result<Bag, TestCaseError> {
+        let rows = || -> rusqlite::Result<Vec<(Item, i64)>> {
+            let mut statement = self.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| {
+                let b: String = row.get(1)?;
+                Ok((Item::new(row.get(0)?, b, row.get(2)?), 1))
+            })?;
+            rows.collect()
+        };
+        Ok(bag(rows().map_err(failed)?))
+    }
+}
+
+fn plain_sqlite() -> Result<Connection, TestCaseError> {
+    let plain = Connection::open_in_memory().map_err(failed)?;
+    plain.execute_batch(TABLES).map_err(failed)?;
+    Ok(plain)
 }
 
 /// Does a step to the plain tables; the row that it was about, if any.
-fn do_plain(plain: &Connection, contents: &mut [Bag; 2], step: &Step) -> Option<(bool, Item, i64)> {
+fn do_plain(plain: &dyn Plain, contents: &mut [Bag; 2], step: &Step) -> Option<(bool, Item, i64)> {
     let (left, item, weight) = match step {
         Step::Insert(left, item) => (*left, item.clone(), 1),
         Step::Delete(left, which) => {
@@ -167,18 +193,7 @@ fn do_plain(plain: &Connection, contents: &mut [Bag; 2], step: &Step) -> Option<
         }
     };
     let table = if left { "t" } else { "u" };
-    let sql = if weight > 0 {
-        format!("INSERT INTO {table} VALUES (?1, ?2, ?3)")
-    } else {
-        format!(
-            "DELETE FROM {table} WHERE rowid = \
-             (SELECT rowid FROM {table} WHERE a IS ?1 AND b = ?2 AND c = ?3 LIMIT 1)"
-        )
-    };
-    let changed = plain
-        .execute(&sql, (item.a, &item.b, item.c))
-        .expect("the plain tables take it");
-    assert_eq!(changed, 1);
+    assert_eq!(plain.change(table, &item, weight), 1);
     add(&mut contents[usize::from(left)], item.clone(), weight);
     Some((left, item, weight))
 }
@@ -203,7 +218,7 @@ fn all_as_plan() -> Plan {
 
 /// A change of several steps, done to the plain tables too.
 fn change_of(
-    plain: &Connection,
+    plain: &dyn Plain,
     contents: &mut [Bag; 2],
     steps: &[Step],
     mut change: Change,
@@ -222,39 +237,111 @@ fn change_of(
     change
 }
 
+/// A store as the plans are held against it.
+pub(crate) trait Asked {
+    fn commit(&mut self, change: &Change) -> Result<Committed, Error>;
+    fn read(&self, probe: &dyn Probe, expected: &Bag<Shown>) -> Result<(), TestCaseError>;
+}
+
+impl Asked for MemoryStore {
+    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
+        Store::commit(self, change)
+    }
+
+    fn read(&self, probe: &dyn Probe, expected: &Bag<Shown>) -> Result<(), TestCaseError> {
+        probe.read_memory(self, expected, &[])
+    }
+}
+
+impl Asked for SqliteStore {
+    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
+        Store::commit(self, change)
+    }
+
+    fn read(&self, probe: &dyn Probe, expected: &Bag<Shown>) -> Result<(), TestCaseError> {
+        probe.read_sqlite(self, expected, &[])
+    }
+}
+
+/// What the queries are asked of: some steps a change.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps(Vec<Step>);
+
+/// A history of changes.
+pub(crate) fn history() -> impl Strategy<Value = Vec<Steps>> {
+    prop::collection::vec(prop::collection::vec(step(), 0..6).prop_map(Steps), 1..8)
+}
+
+/// The views of all queries are what a database answers over plain tables.
+pub(crate) fn plans_hold<S: Asked>(
+    history: &[Steps],
+    plain: &dyn Plain,
+    open: impl FnOnce(&Graph) -> Result<S, TestCaseError>,
+) -> Result<(), TestCaseError> {
+    let lowered = lower(&all_as_plan());
+    let [Handle::Raw(t), Handle::Raw(u)] = lowered.sources[..] else {
+        unreachable!("both sources are raw")
+    };
+    let mut memory = MemoryStore::new(&lowered.graph);
+    let mut store = open(&lowered.graph)?;
+    let mut contents = [Bag::new(), Bag::new()];
+    for Steps(steps) in history {
+        let change = lowered.graph.change();
+        let change = change_of(plain, &mut contents, steps, change, [t, u]);
+        Asked::commit(&mut memory, &change).map_err(failed)?;
+        store.commit(&change).map_err(failed)?;
+        for (said, probe) in queries::all().iter().zip(&lowered.probes) {
+            let expected = plain.answer(said.sql)?.into_iter();
+            let expected = expected.map(|(item, weight)| (Shown::item(item), weight));
+            let expected: Bag<Shown> = expected.collect();
+            let what = |error| TestCaseError::fail(format!("{}: {error}", said.sql));
+            memory.read(&**probe, &expected).map_err(what)?;
+            store.read(&**probe, &expected).map_err(what)?;
+        }
+    }
+    Ok(())
+}
+
+/// The views of the graph of [`PAIRS`] are what a database answers over plain tables.
+pub(crate) fn views_hold<S: Store>(
+    history: &[Steps],
+    plain: &dyn Plain,
+    open: impl FnOnce(&Graph) -> Result<S, TestCaseError>,
+) -> Result<(), TestCaseError> {
+    let built = Graph::build("pairs", |g| {
+        let (t, u) = (g.input::<Item>("t"), g.input::<Item>("u"));
+        let views = PAIRS.iter().enumerate().map(|(pair, (_, build))| {
+            let rows = build(t, u).named(format!("pair_{pair}"));
+            rows.view(format!("answer_{pair}"))
+        });
+        (t.handle(), u.handle(), views.collect::<Vec<_>>())
+    });
+    let (graph, (t, u, views)) = built.map_err(failed)?;
+    let mut store = open(&graph)?;
+    let mut memory = MemoryStore::new(&graph);
+    let mut contents = [Bag::new(), Bag::new()];
+    for Steps(steps) in history {
+        let change = change_of(plain, &mut contents, steps, graph.change(), [t, u]);
+        Store::commit(&mut memory, &change).map_err(failed)?;
+        store.commit(&change).map_err(failed)?;
+        for (view, (sql, _)) in views.iter().zip(PAIRS) {
+            let expected = plain.answer(sql)?;
+            compare(&memory, *view, &expected, sql)?;
+            compare(&store, *view, &expected, sql)?;
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(config(30, REGRESSIONS))]
 
     #[test]
-    fn plans_are_what_sqlite_answers(
-        history in prop::collection::vec(prop::collection::vec(step(), 0..6), 1..8),
-    ) {
-        let lowered = lower(&all_as_plan());
-        let [Handle::Raw(t), Handle::Raw(u)] = lowered.sources[..] else {
-            unreachable!("both sources are raw")
-        };
-        let mut memory = MemoryStore::new(&lowered.graph);
+    fn plans_are_what_sqlite_answers(history in history()) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options = SqliteOptions::new().synchronous(Synchronous::Off);
         let path = folder.path().join("plans.db");
-        let mut sqlite = options.open(path, &lowered.graph).map_err(failed)?;
-        let plain = Connection::open_in_memory().map_err(failed)?;
-        plain.execute_batch(TABLES).map_err(failed)?;
-        let mut contents = [Bag::new(), Bag::new()];
-        for steps in &history {
-            let change = lowered.graph.change();
-            let change = change_of(&plain, &mut contents, steps, change, [t, u]);
-            memory.commit(&change).map_err(failed)?;
-            sqlite.commit(&change).map_err(failed)?;
-            for (said, probe) in queries::all().iter().zip(&lowered.probes) {
-                let expected = answer(&plain, said.sql).map_err(failed)?;
-                let expected = expected.into_iter().map(|(item, weight)| (Shown::item(item), weight));
-                let expected: Bag<Shown> = expected.collect();
-                let what = |error| TestCaseError::fail(format!("{}: {error}", said.sql));
-                probe.read_memory(&memory, &expected, &[]).map_err(what)?;
-                probe.read_sqlite(&sqlite, &expected, &[]).map_err(what)?;
-            }
-        }
+        plans_hold(&history, &plain_sqlite()?, |graph| options.open(path, graph).map_err(failed))?;
     }
 }
 
@@ -262,19 +349,16 @@ proptest! {
     #![proptest_config(config(6, REGRESSIONS))]
 
     #[test]
-    fn definitions_are_what_sqlite_answers(
-        history in prop::collection::vec(prop::collection::vec(step(), 0..6), 1..8),
-    ) {
-        let plain = Connection::open_in_memory().map_err(failed)?;
-        plain.execute_batch(TABLES).map_err(failed)?;
+    fn definitions_are_what_sqlite_answers(history in history()) {
+        let plain = plain_sqlite()?;
         let mut contents = [Bag::new(), Bag::new()];
-        for steps in &history {
+        for Steps(steps) in &history {
             for step in steps {
                 do_plain(&plain, &mut contents, step);
             }
             let [u, t] = contents.clone();
             for said in queries::all() {
-                let expected = answer(&plain, said.sql).map_err(failed)?;
+                let expected = plain.answer(said.sql)?;
                 let defined = evaluate(&said.operators, vec![t.clone(), u.clone()]).map_err(failed)?;
                 prop_assert_eq!(&defined, &expected, "{}", said.sql);
             }
@@ -282,34 +366,11 @@ proptest! {
     }
 
     #[test]
-    fn views_are_what_sqlite_answers(
-        history in prop::collection::vec(prop::collection::vec(step(), 0..6), 1..8),
-    ) {
-        let (graph, (t, u, views)) = Graph::build("pairs", |g| {
-            let (t, u) = (g.input::<Item>("t"), g.input::<Item>("u"));
-            let views: Vec<_> = PAIRS.iter().enumerate().map(|(pair, (_, build))| {
-                build(t, u).named(format!("pair_{pair}")).view(format!("answer_{pair}"))
-            }).collect();
-            (t.handle(), u.handle(), views)
-        })
-        .unwrap();
+    fn views_are_what_sqlite_answers(history in history()) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options = SqliteOptions::new().synchronous(Synchronous::Off);
-        let mut sqlite = options.open(folder.path().join("pairs.db"), &graph).map_err(failed)?;
-        let mut memory = MemoryStore::new(&graph);
-        let plain = Connection::open_in_memory().map_err(failed)?;
-        plain.execute_batch(TABLES).map_err(failed)?;
-        let mut contents = [Bag::new(), Bag::new()];
-        for steps in &history {
-            let change = change_of(&plain, &mut contents, steps, graph.change(), [t, u]);
-            memory.commit(&change).map_err(failed)?;
-            sqlite.commit(&change).map_err(failed)?;
-            for (view, (sql, _)) in views.iter().zip(PAIRS) {
-                let expected = answer(&plain, sql).map_err(failed)?;
-                compare(&memory, *view, &expected, sql)?;
-                compare(&sqlite, *view, &expected, sql)?;
-            }
-        }
+        let path = folder.path().join("pairs.db");
+        views_hold(&history, &plain_sqlite()?, |graph| options.open(path, graph).map_err(failed))?;
     }
 }
 

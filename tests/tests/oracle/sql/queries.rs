@@ -1,7 +1,8 @@
 //! Queries of tables `t` and `u` as SQL and as nodes of a plan, whose first nodes are `t` and `u`.
 //!
 //! The closures of plans are written out in SQL: what two rows make, the number that stands for an aggregate. Keys take
-//! `NULL` as a value like any other, which SQL writes `IS`. Orders end with the whole row, so that they have no ties.
+//! `NULL` as a value like any other, which SQL writes `IS NOT DISTINCT FROM`. Orders end with the whole row, so that they
+//! have no ties, and say where `NULL` is. It is SQL that SQLite and Postgres take both.
 
 use deltaview_tests::item::Key;
 use deltaview_tests::plan::{
@@ -42,12 +43,12 @@ fn sets() -> Vec<Said> {
         both("SELECT * FROM t EXCEPT SELECT * FROM u", Both::Except),
         both(
             "SELECT a, b, c FROM (SELECT *, row_number() OVER (PARTITION BY a, b, c) FROM t \
-             INTERSECT SELECT *, row_number() OVER (PARTITION BY a, b, c) FROM u)",
+             INTERSECT SELECT *, row_number() OVER (PARTITION BY a, b, c) FROM u) AS numbered",
             Both::IntersectAll,
         ),
         both(
             "SELECT a, b, c FROM (SELECT *, row_number() OVER (PARTITION BY a, b, c) FROM t \
-             EXCEPT SELECT *, row_number() OVER (PARTITION BY a, b, c) FROM u)",
+             EXCEPT SELECT *, row_number() OVER (PARTITION BY a, b, c) FROM u) AS numbered",
             Both::ExceptAll,
         ),
     ]
@@ -74,20 +75,20 @@ fn joins() -> Vec<Said> {
             Key::B,
         ),
         by(
-            "SELECT iif(t.b IS NULL, u.a, t.a), iif(t.b IS NULL, u.b || '>', u.b), coalesce(t.c, 0) + u.c \
-             FROM t RIGHT JOIN u ON t.a IS u.a",
+            "SELECT CASE WHEN t.b IS NULL THEN u.a ELSE t.a END, CASE WHEN t.b IS NULL THEN u.b || '>' ELSE u.b END, coalesce(t.c, 0) + u.c \
+             FROM t RIGHT JOIN u ON t.a IS NOT DISTINCT FROM u.a",
             JoinKind::Right,
             Key::A,
         ),
         by(
-            "SELECT iif(t.b IS NULL, u.a, t.a), \
-             iif(t.b IS NULL, u.b || '>', coalesce(u.b, t.b || '<')), coalesce(t.c, 0) + coalesce(u.c, 0) \
+            "SELECT CASE WHEN t.b IS NULL THEN u.a ELSE t.a END, \
+             CASE WHEN t.b IS NULL THEN u.b || '>' ELSE coalesce(u.b, t.b || '<') END, coalesce(t.c, 0) + coalesce(u.c, 0) \
              FROM t FULL JOIN u ON t.b = u.b",
             JoinKind::Full,
             Key::B,
         ),
         by(
-            "SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a IS t.a)",
+            "SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a IS NOT DISTINCT FROM t.a)",
             JoinKind::Semi,
             Key::A,
         ),
@@ -139,19 +140,19 @@ fn aggregates() -> Vec<Said> {
             Max(Key::C),
         ),
         by(
-            "SELECT a, '', length(CAST(max(b) AS BLOB)) * 3 + 7 * coalesce(a, -1) FROM t GROUP BY a",
+            "SELECT a, '', octet_length(max(b)) * 3 + 7 * coalesce(a, -1) FROM t GROUP BY a",
             Key::A,
             Min(Key::Ab),
         ),
         by(
-            "SELECT NULL, b, (SELECT coalesce(a, -1) * 7 + length(CAST(b AS BLOB)) * 3 + c FROM t x \
-             WHERE x.b = t.b ORDER BY c DESC, a, b, c LIMIT 1) FROM t GROUP BY b",
+            "SELECT NULL, b, (SELECT coalesce(a, -1) * 7 + octet_length(b) * 3 + c FROM t x \
+             WHERE x.b = t.b ORDER BY c DESC, a NULLS FIRST, b, c LIMIT 1) FROM t GROUP BY b",
             Key::B,
             MinBy(Key::C),
         ),
         whole(
-            "SELECT NULL, '', coalesce(a, -1) * 7 + length(CAST(b AS BLOB)) * 3 + c FROM t \
-             ORDER BY c, a DESC, b DESC LIMIT 1",
+            "SELECT NULL, '', coalesce(a, -1) * 7 + octet_length(b) * 3 + c FROM t \
+             ORDER BY c, a DESC NULLS LAST, b DESC LIMIT 1",
             MaxBy(Key::C),
         ),
         by(
@@ -160,17 +161,17 @@ fn aggregates() -> Vec<Said> {
             CountDistinct(Key::Ab),
         ),
         by(
-            "SELECT a, '', max(c % 2 = 0) FROM t GROUP BY a",
+            "SELECT a, '', max(CASE WHEN c % 2 = 0 THEN 1 ELSE 0 END) FROM t GROUP BY a",
             Key::A,
             Any(Test::IsEven),
         ),
         by(
-            "SELECT NULL, b, min(c > 0) FROM t GROUP BY b",
+            "SELECT NULL, b, min(CASE WHEN c > 0 THEN 1 ELSE 0 END) FROM t GROUP BY b",
             Key::B,
             Every(Test::IsPositive),
         ),
         by(
-            "SELECT a, '', sum(length(CAST(b AS BLOB)) * 7 + 1) FROM t GROUP BY a",
+            "SELECT a, '', sum(octet_length(b) * 7 + 1) FROM t GROUP BY a",
             Key::A,
             Collect,
         ),
@@ -184,14 +185,14 @@ fn aggregates() -> Vec<Said> {
         ),
         by(
             "SELECT NULL, b, (count(*) * 25 + sum(c) * 5 + 7 * \
-             coalesce((SELECT a FROM t x WHERE x.b = t.b ORDER BY a LIMIT 1), -1)) % 1000 FROM t GROUP BY b",
+             coalesce((SELECT a FROM t x WHERE x.b = t.b ORDER BY a NULLS FIRST LIMIT 1), -1)) % 1000 FROM t GROUP BY b",
             Key::B,
             Aggregate::Several(Several::Sums),
         ),
         by(
             "SELECT a, '', (CAST(avg(c) * 16 AS INTEGER) * 125 + 25 * \
-             (SELECT coalesce(a, -1) * 7 + length(CAST(b AS BLOB)) * 3 + c FROM t x WHERE x.a IS t.a \
-             ORDER BY c, a DESC, b DESC LIMIT 1) + 5 * max(c % 2 = 0) + count(DISTINCT b)) % 1000 FROM t GROUP BY a",
+             (SELECT coalesce(a, -1) * 7 + octet_length(b) * 3 + c FROM t x WHERE x.a IS NOT DISTINCT FROM t.a \
+             ORDER BY c, a DESC NULLS LAST, b DESC LIMIT 1) + 5 * max(CASE WHEN c % 2 = 0 THEN 1 ELSE 0 END) + count(DISTINCT b)) % 1000 FROM t GROUP BY a",
             Key::A,
             Aggregate::Several(Several::Mixed),
         ),
@@ -216,7 +217,7 @@ fn orders() -> Vec<Said> {
     vec![
         pick(
             "SELECT a, b, c FROM \
-             (SELECT *, row_number() OVER (PARTITION BY a ORDER BY b DESC, c) n FROM t) WHERE n <= 2",
+             (SELECT *, row_number() OVER (PARTITION BY a ORDER BY b DESC, c) n FROM t) AS numbered WHERE n <= 2",
             Some(Key::A),
             Key::Ab,
             End::First,
@@ -225,7 +226,7 @@ fn orders() -> Vec<Said> {
         ),
         pick(
             "SELECT a, b, c FROM \
-             (SELECT *, row_number() OVER (PARTITION BY b ORDER BY c, a DESC) n FROM t) \
+             (SELECT *, row_number() OVER (PARTITION BY b ORDER BY c, a DESC NULLS LAST) n FROM t) AS numbered \
              WHERE n BETWEEN 2 AND 4",
             Some(Key::B),
             Key::C,
@@ -234,7 +235,7 @@ fn orders() -> Vec<Said> {
             3,
         ),
         pick(
-            "SELECT * FROM t ORDER BY c DESC, a, b LIMIT 3",
+            "SELECT * FROM t ORDER BY c DESC, a NULLS FIRST, b LIMIT 3",
             None,
             Key::C,
             End::First,
@@ -242,7 +243,7 @@ fn orders() -> Vec<Said> {
             3,
         ),
         pick(
-            "SELECT * FROM t ORDER BY c, a DESC, b DESC LIMIT 2 OFFSET 3",
+            "SELECT * FROM t ORDER BY c, a DESC NULLS LAST, b DESC LIMIT 2 OFFSET 3",
             None,
             Key::C,
             End::Top,
@@ -285,16 +286,16 @@ fn windows() -> Vec<Said> {
             Window::DenseRank,
         ),
         window(
-            "SELECT a, coalesce(lb, b || '-'), iif(lb IS NULL, c, c * 5 + lc) FROM \
-             (SELECT *, lag(b) OVER w lb, lag(c) OVER w lc FROM t WINDOW w AS (PARTITION BY b ORDER BY c DESC, a))",
+            "SELECT a, coalesce(lb, b || '-'), CASE WHEN lb IS NULL THEN c ELSE c * 5 + lc END FROM \
+             (SELECT *, lag(b) OVER w lb, lag(c) OVER w lc FROM t WINDOW w AS (PARTITION BY b ORDER BY c DESC, a NULLS FIRST)) AS lagging",
             Some(Key::B),
             Key::C,
             Window::Lag(1),
         ),
         window(
-            "SELECT a, coalesce(lb, b || '-'), iif(lb IS NULL, c, c * 5 + lc) FROM \
+            "SELECT a, coalesce(lb, b || '-'), CASE WHEN lb IS NULL THEN c ELSE c * 5 + lc END FROM \
              (SELECT *, lead(b, 2) OVER w lb, lead(c, 2) OVER w lc FROM t \
-             WINDOW w AS (ORDER BY c DESC, a, b, c))",
+             WINDOW w AS (ORDER BY c DESC, a NULLS FIRST, b, c)) AS ahead",
             None,
             Key::C,
             Window::Lead(2),
@@ -337,7 +338,7 @@ fn bodies() -> Vec<Said> {
     vec![
         said(
             "SELECT NULL, b, sum(c) * 3 + coalesce(a, 5) FROM \
-             (SELECT *, row_number() OVER (PARTITION BY a ORDER BY c DESC, a, b, c) n FROM t) WHERE n <= 2 \
+             (SELECT *, row_number() OVER (PARTITION BY a ORDER BY c DESC, a, b, c) n FROM t) AS numbered WHERE n <= 2 \
              GROUP BY a, b",
             [Query::PerGroup {
                 input: 0,
@@ -349,14 +350,14 @@ fn bodies() -> Vec<Said> {
         ),
         said(
             "WITH RECURSIVE edge(f, g) AS (SELECT (c % 6 + 6) % 6, \
-             (coalesce(a, 3) + length(CAST(b AS BLOB))) % 6 FROM t), \
+             (coalesce(a, 3) + octet_length(b)) % 6 FROM t), \
              path(f, g) AS (SELECT * FROM edge UNION SELECT path.f, edge.g FROM path JOIN edge ON path.g = edge.f) \
-             SELECT iif(f < 3, f, NULL), '', f * 6 + g FROM path",
+             SELECT CASE WHEN f < 3 THEN f ELSE NULL END, '', f * 6 + g FROM path",
             [Query::Closure(0)],
         ),
         said(
             "WITH RECURSIVE x(a, b, c) AS (SELECT * FROM t UNION \
-             SELECT x.a % 2, iif(u.b IN ('a', 'b'), u.b, ''), ((x.c + u.c) % 5 + 5) % 5 FROM x JOIN u ON x.b = u.b) \
+             SELECT x.a % 2, CASE WHEN u.b IN ('a', 'b') THEN u.b ELSE '' END, ((x.c + u.c) % 5 + 5) % 5 FROM x JOIN u ON x.b = u.b) \
              SELECT * FROM x",
             [Query::Recursive {
                 seed: 0,

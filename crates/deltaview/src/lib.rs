@@ -62,7 +62,7 @@
 
 pub use deltaview_derive::{IndexKey, Indexable};
 pub use deltaview_graph::{
-    Bounds, BuildError, Builder, Change, Edit, Explanation, Graph, Grouped, HandleError, In,
+    Bounds, BuildError, Builder, Change, Edit, Explanation, Fetch, Graph, Grouped, HandleError, In,
     InputHandle, KeyedTableStream, Looped, Order, OutputHandle, Problem, ProblemKind, Root, Scope,
     Sink, Source, Stream, Table, TableHandle, TableId, TickError, TickErrorKind, Vertex, VertexId,
     ViewHandle, Window, WindowFunction, agg, over,
@@ -72,8 +72,8 @@ pub use deltaview_schema::{
     KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, TimeKey, codec,
 };
 pub use deltaview_store::{
-    Committed, Error, ErrorKind, MemoryStore, Pending, RowDifference, Rows, Store, Verified, View,
-    catalog,
+    Committed, Error, ErrorKind, MemoryStore, Pending, Reading, RowDifference, Rows, Store,
+    Verified, View, catalog,
 };
 pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet, render_table};
 

@@ -1,11 +1,11 @@
-//! The examples, run from their command lines to their last line, on both stores.
+//! The examples, run from their command lines to their last line, on every store.
 
 // Their `main` is not run here: it only passes on the command line and the standard output.
 #[expect(dead_code, reason = "an example's `main`")]
 #[path = "../examples/flights/main.rs"]
 mod flights;
 #[expect(dead_code, reason = "an example's `main`")]
-#[path = "../examples/receipts.rs"]
+#[path = "../examples/receipts/main.rs"]
 mod receipts;
 
 use std::fs;
@@ -80,7 +80,7 @@ fn receipts_in_a_file() {
     let kept = format!("The view is kept in {}\n", db.display());
 
     let out = receipts(&["--db", text(&db)]).unwrap();
-    let again = "\nThe view again, read by a new store opened on the same file:\n";
+    let again = "\nThe view again, read by a new store opened on the same database:\n";
     assert_eq!(out, format!("{kept}{FIRST}{DELTA}{again}{LAST}"));
 
     let out = receipts(&["--db", text(&db)]).unwrap();
@@ -118,6 +118,28 @@ fn receipts_in_memory() {
 
     let error = receipts(&["--store", "memory", "--db", "shop.db"]).unwrap_err();
     assert!(error.to_string().contains("--db"), "{error}");
+}
+
+#[test]
+fn options_of_another_store_are_refused() {
+    for arguments in [
+        ["--store", "memory", "--schema", "shop"],
+        ["--store", "sqlite", "--schema", "shop"],
+    ] {
+        let error = receipts(&arguments).unwrap_err();
+        assert!(error.to_string().contains("--schema"), "{error}");
+    }
+    let error = receipts(&["--store", "oracle"]).unwrap_err().to_string();
+    assert!(error.contains("postgres://user@host/database"), "{error}");
+}
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn without_its_feature_a_url_says_how_to_build() {
+    let error = receipts(&["--store", "postgres://localhost/shop"])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("--features postgres"), "{error}");
 }
 
 /// What the sample's views have, in any store and by batches of any size.
@@ -274,4 +296,89 @@ fn missing_files_are_named() {
     fs::write(data.folder.path().join("planes.csv.zip"), "").unwrap();
     let error = data.run(&[]).unwrap_err().to_string();
     assert!(error.contains("unzip"), "{error}");
+}
+
+/// The tests that need a server: `cargo xtask test` knows them by the name of this module.
+#[cfg(feature = "postgres")]
+mod on_postgres {
+    use deltaview::postgres::tokio_postgres::{Config, NoTls};
+
+    use super::*;
+
+    /// A schema of the server's database that nobody else uses, dropped at the end.
+    struct Schema {
+        url: String,
+        name: String,
+    }
+
+    impl Schema {
+        fn new(test: &str) -> Self {
+            let url = std::env::var("DELTAVIEW_TEST_POSTGRES").expect(
+                "DELTAVIEW_TEST_POSTGRES must be the URL of a Postgres server: `cargo xtask test` starts one, \
+                 `cargo xtask test --skip-postgres` leaves these tests out",
+            );
+            let name = format!("deltaview example {} {test}", std::process::id());
+            Self { url, name }
+        }
+
+        fn arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+            [&["--store", &self.url, "--schema", &self.name], more].concat()
+        }
+    }
+
+    impl Drop for Schema {
+        fn drop(&mut self) {
+            let config: Config = self.url.parse().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let (client, connection) = config.connect(NoTls).await.unwrap();
+                tokio::spawn(connection);
+                let drop = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", self.name);
+                client.batch_execute(&drop).await.unwrap();
+            });
+        }
+    }
+
+    #[test]
+    fn receipts_in_a_database() {
+        let schema = Schema::new("receipts");
+        let out = receipts(&schema.arguments(&[])).unwrap();
+        let (kept, rest) = out.split_once('\n').expect("it says where");
+        assert!(kept.contains(&schema.name), "{kept}");
+        let again = "\nThe view again, read by a new store opened on the same database:\n";
+        assert_eq!(rest, format!("{FIRST}{DELTA}{again}{LAST}"));
+
+        let out = receipts(&schema.arguments(&[])).unwrap();
+        let earlier = "\nIt has receipts from an earlier run (delete it to begin again):\n";
+        assert!(out.ends_with(&format!("{earlier}{LAST}")), "{out}");
+
+        let error = receipts(&schema.arguments(&["--db", "shop.db"])).unwrap_err();
+        assert!(error.to_string().contains("--db"), "{error}");
+    }
+
+    #[test]
+    fn flights_in_a_database_and_again() {
+        let schema = Schema::new("flights");
+        let options = schema.arguments(&["--batch", "500", "--verify", "--amend"]);
+        let out = flights(&options).unwrap();
+        assert_eq!(verified(&out), [SAMPLE, SAMPLE], "{out}");
+        assert!(out.contains("\n  routes             0      0\n"), "{out}");
+
+        let out = flights(&options).unwrap();
+        assert_eq!(verified(&out), [SAMPLE], "{out}");
+        assert!(
+            out.contains("flights      2,193 rows, loaded already"),
+            "{out}"
+        );
+        assert!(out.contains("Amended already"), "{out}");
+    }
+
+    #[test]
+    fn a_url_that_is_none_is_told() {
+        let error = receipts(&["--store", "postgres://localhost:port/shop"]).unwrap_err();
+        assert!(error.to_string().contains("--store"), "{error}");
+    }
 }

@@ -5,7 +5,7 @@
 
 use deltaview::{BuildError, Graph};
 
-#[path = "../../../crates/deltaview/examples/receipts.rs"]
+#[path = "../../../crates/deltaview/examples/receipts/query.rs"]
 mod receipts;
 #[path = "../../../crates/deltaview/examples/flights/tables.rs"]
 mod tables;

@@ -45,7 +45,7 @@ impl Loader<'_> {
         let before = match store.view(self.views.loaded).get(&table.to_string())? {
             Some(loaded) if loaded.file_bytes != file_bytes => bail!(
                 "the rows of `{table}` come from another file ({} bytes; the one in {} has {file_bytes}): \
-                 name that one's folder with --data, or another database with --db",
+                 name that one's folder with --data, or another database with --db or --store",
                 loaded.file_bytes,
                 self.data.display(),
             ),

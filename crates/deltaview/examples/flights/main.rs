@@ -15,6 +15,8 @@
 mod amend;
 mod data;
 mod load;
+#[path = "../support/mod.rs"]
+mod support;
 mod tables;
 mod verify;
 mod views;
@@ -25,7 +27,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::bail;
 use clap::{Parser, ValueEnum};
 use deltaview::prelude::*;
 use deltaview::{Row, Synchronous, View, render_table};
@@ -33,6 +34,7 @@ use indicatif::{DecimalBytes, HumanCount};
 
 use self::amend::{amend, amendment};
 use self::load::Loader;
+use self::support::{Kept, Place};
 use self::verify::Raw;
 use self::views::{Amendment, Inputs, Views, graph};
 
@@ -45,12 +47,8 @@ pub(crate) struct Options {
     /// Rows a change.
     #[arg(long, value_name = "N", default_value = "10000")]
     batch: NonZeroUsize,
-    /// Where the views are kept.
-    #[arg(long, value_enum, default_value = "sqlite")]
-    store: Kind,
-    /// The SQLite file, made where there is none [default: one in a new temporary folder].
-    #[arg(long, value_name = "FILE")]
-    db: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// How sure a commit of SQLite is to outlast a power cut.
     #[arg(long, value_enum, default_value = "full")]
     synchronous: Sync,
@@ -65,14 +63,6 @@ pub(crate) struct Options {
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flights/data");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// In memory: they end with the process.
-    Memory,
-    /// In a SQLite file.
-    Sqlite,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Sync {
     /// Every commit is on the disk when it returns.
     Full,
@@ -82,41 +72,42 @@ enum Sync {
     Off,
 }
 
+impl From<Sync> for Synchronous {
+    fn from(sync: Sync) -> Self {
+        match sync {
+            Sync::Full => Self::Full,
+            Sync::Normal => Self::Normal,
+            Sync::Off => Self::Off,
+        }
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     run(&Options::parse(), &mut io::stdout().lock())
 }
 
 pub(crate) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     let (graph, inputs, views) = graph()?;
-    if options.store == Kind::Memory {
-        if options.db.is_some() {
-            bail!("--db names a SQLite file: leave it out with `--store memory`");
+    match options.place.kept("flights")? {
+        Kept::Memory => work(&mut MemoryStore::new(&graph), options, inputs, views, out),
+        Kept::Sqlite(file) => {
+            let name = file.display();
+            writeln!(out, "The views are kept in {name}")?;
+            let mut store = SqliteOptions::new()
+                .synchronous(options.synchronous.into())
+                .open(&file, &graph)?;
+            work(&mut store, options, inputs, views, out)?;
+            drop(store);
+            let size = DecimalBytes(fs::metadata(&file)?.len());
+            writeln!(out, "\n{name} has {size}")?;
+            Ok(())
         }
-        return work(&mut MemoryStore::new(&graph), options, inputs, views, out);
+        #[cfg(feature = "postgres")]
+        Kept::Postgres(database) => {
+            writeln!(out, "The views are kept in {database}")?;
+            work(&mut database.connect(&graph)?, options, inputs, views, out)
+        }
     }
-    let file = match &options.db {
-        Some(file) => file.clone(),
-        // Kept, to be looked into afterwards.
-        None => tempfile::tempdir()?.keep().join("flights.db"),
-    };
-    writeln!(out, "The views are kept in {}", file.display())?;
-    let synchronous = match options.synchronous {
-        Sync::Full => Synchronous::Full,
-        Sync::Normal => Synchronous::Normal,
-        Sync::Off => Synchronous::Off,
-    };
-    let mut store = SqliteOptions::new()
-        .synchronous(synchronous)
-        .open(&file, &graph)?;
-    work(&mut store, options, inputs, views, out)?;
-    drop(store);
-    writeln!(
-        out,
-        "\n{} has {}",
-        file.display(),
-        DecimalBytes(fs::metadata(&file)?.len())
-    )?;
-    Ok(())
 }
 
 /// All that there is to do, on any store.

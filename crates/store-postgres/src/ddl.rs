@@ -22,8 +22,7 @@ pub(crate) const CURSORS: &str = "deltaview_cursors";
 pub(crate) const FEED: &str = "deltaview_feed";
 
 /// The names of the tables that every store has.
-pub(crate) const CATALOG_TABLES: [&str; 6] =
-    [CATALOG, LAST_UPDATE, CLOCK, COMMITS, CURSORS, FEED];
+pub(crate) const CATALOG_TABLES: [&str; 6] = [CATALOG, LAST_UPDATE, CLOCK, COMMITS, CURSORS, FEED];
 
 /// The columns of the catalog, as they are read and written.
 pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \

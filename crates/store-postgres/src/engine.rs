@@ -166,7 +166,10 @@ impl Engine {
             && let Some(ticket) = ticket
         {
             told = Some(self.told(ticket, commit)?);
-            let requests: Vec<_> = told.iter().flat_map(|told| self.tell(client, told)).collect();
+            let requests: Vec<_> = told
+                .iter()
+                .flat_map(|told| self.tell(client, told))
+                .collect();
             in_order(requests).await?;
         }
         Ok(())

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use deltaview_store::feed::log::Logged;
 use deltaview_store::feed::lagged;
+use deltaview_store::feed::log::Logged;
 use deltaview_store::{Error, ErrorKind};
 use futures::future::BoxFuture;
 use tokio_postgres::Client;
@@ -66,12 +66,15 @@ impl Cursor {
         let connection = self.inner.connection().await?;
         let graph = engine.graph.name();
         let rows = connection
-            .query_typed(&sql, &[
-                (&graph, Type::TEXT),
-                (&self.vertex, Type::TEXT),
-                (&self.name, Type::TEXT),
-                (&behind, Type::INT8),
-            ])
+            .query_typed(
+                &sql,
+                &[
+                    (&graph, Type::TEXT),
+                    (&self.vertex, Type::TEXT),
+                    (&self.name, Type::TEXT),
+                    (&behind, Type::INT8),
+                ],
+            )
             .await
             .context(|| self.doing())?;
         drop(connection);
@@ -127,11 +130,8 @@ impl Cursor {
         loop {
             let done = async {
                 let connection = self.inner.connection().await?;
-                let more: [(&(dyn ToSql + Sync), Type); 3] = [
-                    (&to, Type::INT8),
-                    (&from, Type::INT8),
-                    (&also, Type::INT8),
-                ];
+                let more: [(&(dyn ToSql + Sync), Type); 3] =
+                    [(&to, Type::INT8), (&from, Type::INT8), (&also, Type::INT8)];
                 let moved = self.change(&connection, &sql, &more).await?;
                 Ok::<_, Error>((connection, moved))
             };
@@ -224,11 +224,7 @@ fn lease(inner: &Inner) -> f64 {
 }
 
 /// Enters a cursor at the time of the last iteration. Returns its name and its time.
-async fn register(
-    inner: &Inner,
-    vertex: &str,
-    name: Option<&str>,
-) -> Result<(String, i64), Error> {
+async fn register(inner: &Inner, vertex: &str, name: Option<&str>) -> Result<(String, i64), Error> {
     let doing = || doing(inner, vertex);
     let scope = open_scope(inner, vertex).await?;
     let cursors = inner.engine.place(CURSORS);
@@ -243,12 +239,15 @@ async fn register(
     let lease = lease(inner);
     let row = scope
         .client()
-        .query_typed_one(&sql, &[
-            (&graph, Type::TEXT),
-            (&vertex, Type::TEXT),
-            (&name, Type::TEXT),
-            (&lease, Type::FLOAT8),
-        ])
+        .query_typed_one(
+            &sql,
+            &[
+                (&graph, Type::TEXT),
+                (&vertex, Type::TEXT),
+                (&name, Type::TEXT),
+                (&lease, Type::FLOAT8),
+            ],
+        )
         .await
         .context(doing)?;
     let registered = (
@@ -289,10 +288,7 @@ async fn open_scope(
 
 /// Whether what failed may be done again without a thought.
 pub(crate) fn passes(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Conflict | ErrorKind::Disconnected
-    )
+    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Disconnected)
 }
 
 /// Does something that can be done twice, until it succeeds or fails for a reason that does not pass.

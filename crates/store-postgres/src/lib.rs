@@ -73,6 +73,31 @@
 //! subscriptions. A notification says no more than that it is worth looking: the log is read every few seconds anyway,
 //! and after each reconnect, so nothing is missed. Without it, or behind a pooler that can't pass `LISTEN` on,
 //! subscriptions look into the log with pauses that grow to half a second.
+//! # Rows as JSON
+//!
+//! [`PostgresOptions::json`] makes a view of SQL's for each view, `<table of the view>__json`, for whoever reads by SQL
+//! alone: the columns of its indexes, the weight `c`, and `row`, a `jsonb` with the fields by name. It decodes nothing
+//! that is not selected, and searches the table by its indexes.
+//!
+//! ```sql
+//! SELECT ixd__basket_id__basket_id, "row" ->> 'text' FROM deltaview.receipts__receipts__view__json;
+//! ```
+//!
+//! A row is what `serde_json` makes of it, but for:
+//!
+//! | in the row | in `row` |
+//! | --- | --- |
+//! | a field that serde renames | its name in Rust |
+//! | a struct of which serde skips fields, or whose type is not `Indexable`; an enum's struct variant | an array of its fields |
+//! | a byte string | text, `\x` and hexadecimal digits, as Postgres writes a `bytea`; a `Uuid` is as usual |
+//! | an IP address | its bytes, by the name of its kind: `{"V4": [127, 0, 0, 1]}` |
+//! | NaN and the infinities | the strings `"NaN"`, `"Infinity"`, `"-Infinity"`, as Postgres has them |
+//! | integers beyond 64 bits | the whole number |
+//! | a NUL in text, which Postgres can't hold | its symbol, ␀ (U+2400) |
+//! | a key of a map that is no string | text: its JSON |
+//!
+//! Numbers are Postgres's `numeric`, in which a float of 1.0 is 1. Whoever has `USAGE` of the schema and `SELECT` on the
+//! view can read it.
 //!
 //! # What Postgres can't hold
 //!
@@ -87,6 +112,7 @@ mod error;
 mod feed;
 mod fetch;
 mod follow;
+mod json;
 mod listen;
 mod names;
 #[cfg(test)]
@@ -107,6 +133,7 @@ mod view;
 mod write;
 
 pub use ddl::{PostgresDialect, schema_sql};
+pub use json::json_sql;
 pub use options::PostgresOptions;
 pub use store::{Pending, PostgresStore};
 pub use subscription::Subscription;

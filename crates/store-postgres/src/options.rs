@@ -38,6 +38,7 @@ pub struct PostgresOptions {
     pub(crate) retry_for: Duration,
     pub(crate) lease: Duration,
     pub(crate) listen: Option<Arc<dyn Listen>>,
+    pub(crate) json: bool,
 }
 
 impl std::fmt::Debug for PostgresOptions {
@@ -46,6 +47,7 @@ impl std::fmt::Debug for PostgresOptions {
             .field("schema", &self.schema)
             .field("retry_for", &self.retry_for)
             .field("lease", &self.lease)
+            .field("json", &self.json)
             .field("listens", &self.listen.is_some())
             .finish()
     }
@@ -58,13 +60,14 @@ impl Default for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The schema `deltaview`; 10 seconds of trying again; leases of 5 minutes, and no listening.
+    /// The schema `deltaview`; 10 seconds of trying again; leases of 5 minutes, no listening, and no JSON.
     pub fn new() -> Self {
         Self {
             schema: DEFAULT_SCHEMA.to_string(),
             retry_for: Duration::from_secs(10),
             lease: Duration::from_secs(300),
             listen: None,
+            json: false,
         }
     }
 
@@ -117,6 +120,31 @@ impl PostgresOptions {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         self.listen = Some(Arc::new(ByConfig { config, tls }));
+        self
+    }
+
+    /// Whether [`connect`](Self::connect) makes, where they are missing, a function and for each view a view of SQL's
+    /// that has its rows as JSON: see [the crate](crate#rows-as-json). They are replaced where they were made by an older
+    /// deltaview, and stay there where a later store is connected without this. Something else under one of their names
+    /// is an [`ErrorKind::Mismatch`](deltaview_store::ErrorKind::Mismatch), and is left alone.
+    ///
+    /// Nothing is stored for it, and nothing is written more slowly.
+    ///
+    /// ```no_run
+    /// # use deltaview_graph::Graph;
+    /// # use deltaview_store_postgres::{PostgresOptions, deadpool_postgres::Pool};
+    /// # async fn connect(pool: Pool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let (graph, _) = Graph::build("words", |g| g.input::<String>("words").view("seen"))?;
+    /// let store = PostgresOptions::new().json(true).connect(pool.clone(), &graph).await?;
+    /// let sql = "SELECT \"row\" #>> '{}' FROM deltaview.words__seen__view__json";
+    /// for row in pool.get().await?.query(sql, &[]).await? {
+    ///     let word: &str = row.get(0);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn json(mut self, json: bool) -> Self {
+        self.json = json;
         self
     }
 

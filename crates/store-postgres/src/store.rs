@@ -15,6 +15,7 @@ use crate::catalog::{self, Found};
 use crate::ddl::COMMITS;
 use crate::engine::{Engine, Ticket, lock_key};
 use crate::error::{Context, from_postgres, is_refused};
+use crate::json;
 use crate::listen::{Hints, Listening};
 use crate::options::PostgresOptions;
 use crate::retry::Pauses;
@@ -122,9 +123,10 @@ impl PostgresStore {
         };
         // Looked at before anything is written, so that a database that is refused stays as it was.
         let found = inner.check().await?;
+        let wants_json = options.json && access == Access::Create;
         match (access, found) {
-            (_, Found::Same) => {}
-            (Access::Create, Found::Nothing) => inner.create().await?,
+            (_, Found::Same) if !wants_json || inner.has_json().await? => {}
+            (_, Found::Same) | (Access::Create, Found::Nothing) => inner.create(wants_json).await?,
             (Access::Existing | Access::ReadOnly, Found::Nothing) => {
                 return Err(inner.engine.nothing_of_graph());
             }
@@ -382,7 +384,12 @@ impl Inner {
         catalog::check(scope.client(), &self.engine.graph, &self.engine.namespace).await
     }
 
-    async fn create(&self) -> Result<(), Error> {
+    async fn has_json(&self) -> Result<bool, Error> {
+        let connection = self.connection().await?;
+        json::is_there(&connection, &self.engine.graph, &self.engine.namespace).await
+    }
+
+    async fn create(&self, with_json: bool) -> Result<(), Error> {
         let Engine {
             graph, namespace, ..
         } = &self.engine;
@@ -394,6 +401,9 @@ impl Inner {
             .await
             .context(doing)?;
         catalog::create(scope.client(), graph, namespace).await?;
+        if with_json {
+            json::create(scope.client(), graph, namespace).await?;
+        }
         scope.keep().await.context(doing)
     }
 

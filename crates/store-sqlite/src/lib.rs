@@ -51,6 +51,8 @@
 //! another one than writes. It asks the file whether something was committed (`PRAGMA data_version`, a few microseconds)
 //! with pauses that grow to [`SqliteOptions::longest_pause`], and holds no transaction in between. Its cursor moves once a
 //! second while there is something to consume, which is a small transaction.
+//! SQL alone sees no more of a row than that: a function that decodes `data` can't be stored in a file. For JSON, read the
+//! view and serialise its rows.
 
 mod catalog;
 mod ddl;

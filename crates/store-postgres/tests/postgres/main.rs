@@ -21,6 +21,7 @@ mod uuid_keys;
 
 mod blocking;
 mod common;
+mod json_rows;
 mod server;
 mod shop;
 mod wire;
@@ -29,6 +30,7 @@ mod wire;
 mod on_postgres {
     mod basics;
     mod faults;
+    mod json;
     mod key_order;
     mod lost;
     mod order;

@@ -103,9 +103,9 @@ fn incomplete(graph: &Graph, details: Vec<String>) -> Error {
 
 /// Which tables of the catalog the database has.
 fn catalog_tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
-    let sql =
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (?1, ?2, ?3, ?4, ?5)";
-    let mut statement = conn.prepare(sql)?;
+    let places = vec!["?"; CATALOG_TABLES.len()].join(", ");
+    let sql = format!("SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ({places})");
+    let mut statement = conn.prepare(&sql)?;
     statement
         .query_map(CATALOG_TABLES, |row| row.get(0))?
         .collect()

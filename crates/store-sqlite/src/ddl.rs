@@ -11,12 +11,15 @@ use crate::statements::{COUNT, DATA, IDENTITY, key_columns, quote, stored_name};
 use crate::values::storage;
 
 /// The names of the tables that every store has.
-pub(crate) const CATALOG_TABLES: [&str; 5] = [
+pub(crate) const CATALOG_TABLES: [&str; 8] = [
     "deltaview_catalog",
     "deltaview_last_update",
     "deltaview_clock",
     "deltaview_cursors",
     "deltaview_feed",
+    "deltaview_times",
+    "deltaview_journal",
+    "deltaview_changes",
 ];
 
 /// The tables that every store has, whatever its graph.
@@ -40,6 +43,7 @@ CREATE TABLE IF NOT EXISTS \"deltaview_last_update\" (
 CREATE TABLE IF NOT EXISTS \"deltaview_clock\" (
   \"graph\" TEXT NOT NULL PRIMARY KEY,
   \"t\" INTEGER NOT NULL,
+  \"complete\" INTEGER NOT NULL,
   \"format_version\" INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS \"deltaview_cursors\" (
@@ -58,6 +62,41 @@ CREATE TABLE IF NOT EXISTS \"deltaview_feed\" (
   \"rows\" BLOB NOT NULL,
   PRIMARY KEY (\"graph\", \"vertex\", \"t\", \"part\")
 ) STRICT;
+CREATE TABLE IF NOT EXISTS \"deltaview_times\" (
+  \"graph\" TEXT NOT NULL,
+  \"t\" INTEGER NOT NULL,
+  \"flush\" TEXT NOT NULL,
+  \"journaled\" INTEGER NOT NULL,
+  \"passed\" INTEGER NOT NULL,
+  \"holder\" TEXT NOT NULL,
+  \"epoch\" INTEGER NOT NULL,
+  \"rewound_from\" INTEGER,
+  \"since\" INTEGER NOT NULL,
+  \"lease_until\" INTEGER,
+  \"change_id\" TEXT NOT NULL,
+  \"state\" TEXT NOT NULL,
+  \"vertex\" TEXT,
+  \"message\" TEXT,
+  PRIMARY KEY (\"graph\", \"t\")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS \"deltaview_journal\" (
+  \"graph\" TEXT NOT NULL,
+  \"t\" INTEGER NOT NULL,
+  \"stage\" INTEGER NOT NULL,
+  \"n\" INTEGER NOT NULL,
+  \"kind\" TEXT NOT NULL,
+  \"name\" TEXT NOT NULL,
+  \"rows\" BLOB NOT NULL,
+  PRIMARY KEY (\"graph\", \"t\", \"stage\", \"n\")
+) STRICT;
+CREATE TABLE IF NOT EXISTS \"deltaview_changes\" (
+  \"graph\" TEXT NOT NULL,
+  \"change_id\" TEXT NOT NULL,
+  \"t\" INTEGER NOT NULL,
+  \"at\" INTEGER NOT NULL,
+  PRIMARY KEY (\"graph\", \"change_id\")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS \"deltaview_changes__t\" ON \"deltaview_changes\" (\"graph\", \"t\");
 ";
 
 /// The statements that create the tables of a new database: the catalog's, then the graph's, with their entries in the
@@ -84,8 +123,8 @@ fn graph_sql(graph: &Graph) -> String {
     for entry in entries(graph, None) {
         sql.push_str(&entry_sql(&entry));
     }
-    let columns = "\"graph\", \"t\", \"format_version\"";
-    let values = format!("{}, 0, {FORMAT_VERSION}", literal(graph.name()));
+    let columns = "\"graph\", \"t\", \"complete\", \"format_version\"";
+    let values = format!("{}, 0, 0, {FORMAT_VERSION}", literal(graph.name()));
     sql + &format!("INSERT INTO \"deltaview_clock\" ({columns}) VALUES ({values});\n")
 }
 

@@ -10,7 +10,7 @@ use deltaview_schema::{KeyValue, TableSchema};
 use deltaview_store::Error;
 use deltaview_zset::{Weight, WeightOverflow};
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, params_from_iter};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params_from_iter};
 
 use crate::error::{Context, from_sqlite, is_integer_overflow};
 use crate::feed;
@@ -41,12 +41,6 @@ impl EngineTable {
     }
 }
 
-/// An iteration that is written, and waits for its transaction to commit.
-pub(crate) struct Written {
-    pub(crate) time: i64,
-    pub(crate) commit: Commit,
-}
-
 impl Engine {
     pub(crate) fn new(graph: &Graph) -> Self {
         let tables = graph.tables().iter();
@@ -59,23 +53,39 @@ impl Engine {
         }
     }
 
-    /// Runs a change and writes its commit, inside a transaction that holds the write lock.
+    /// Runs a change as the iteration of a time and writes its commit, inside a transaction that holds the write lock.
     pub(crate) fn run(
         &self,
         conn: &Connection,
         state: &mut WorkingSet,
         change: &Change,
-    ) -> Result<Written, Error> {
-        let mut step = self.graph.begin(state, change)?;
-        let commit = loop {
+        time: i64,
+    ) -> Result<Commit, Error> {
+        let step = self.graph.begin(state, change)?;
+        let commit = self.compute(conn, step)?;
+        self.write(conn, &commit)?;
+        conn.prepare_cached("UPDATE \"deltaview_last_update\" SET \"t\" = ?2 WHERE \"graph\" = ?1")
+            .and_then(|mut statement| statement.execute((self.graph.name(), time)))
+            .context(|| self.writing_time())?;
+        feed::log(conn, &self.graph, &commit, time)?;
+        Ok(commit)
+    }
+
+    /// Has the fetches of a tick answered, to its end.
+    pub(crate) fn compute(&self, conn: &Connection, mut step: Step<'_>) -> Result<Commit, Error> {
+        loop {
             step = match step {
-                Step::Done(commit) => break commit,
+                Step::Done(commit) => return Ok(commit),
                 Step::Fetch(mut fetches, tick) => {
                     self.answer(conn, &mut fetches)?;
                     tick.resume(fetches)?
                 }
             };
-        };
+        }
+    }
+
+    /// Writes the tables of a commit.
+    pub(crate) fn write(&self, conn: &Connection, commit: &Commit) -> Result<(), Error> {
         for writes in commit.tables() {
             let table = &self.tables[&writes.table()];
             let writer = Writer {
@@ -85,9 +95,7 @@ impl Engine {
             };
             writes.for_each(|write| writer.write(write))?;
         }
-        let time = self.next_time(conn)?;
-        feed::log(conn, &self.graph, &commit, time)?;
-        Ok(Written { time, commit })
+        Ok(())
     }
 
     /// Looks what is asked for up.
@@ -99,24 +107,29 @@ impl Engine {
         Ok(())
     }
 
-    /// The time of the last iteration.
+    /// The time of the last iteration that is complete.
     pub(crate) fn time(&self, conn: &Connection) -> Result<i64, Error> {
-        conn.prepare_cached("SELECT \"t\" FROM \"deltaview_clock\" WHERE \"graph\" = ?1")
+        conn.prepare_cached("SELECT \"complete\" FROM \"deltaview_clock\" WHERE \"graph\" = ?1")
             .and_then(|mut statement| statement.query_row([self.graph.name()], |row| row.get(0)))
             .context(|| format!("reading the time of graph `{}`", self.graph.name()))
     }
 
-    fn next_time(&self, conn: &Connection) -> Result<i64, Error> {
-        let doing = || format!("writing the time of graph `{}`", self.graph.name());
-        let name = self.graph.name();
-        let time: i64 = conn
-            .prepare_cached("UPDATE \"deltaview_clock\" SET \"t\" = \"t\" + 1 WHERE \"graph\" = ?1 RETURNING \"t\"")
-            .and_then(|mut statement| statement.query_row([name], |row| row.get(0)))
-            .context(doing)?;
-        conn.prepare_cached("UPDATE \"deltaview_last_update\" SET \"t\" = ?2 WHERE \"graph\" = ?1")
-            .and_then(|mut statement| statement.execute((name, time)))
-            .context(doing)?;
-        Ok(time)
+    /// Draws the next time and completes it, where nothing is in flight: all of the usual way of a change that the rules
+    /// of many workers have a part in.
+    pub(crate) fn draw(&self, conn: &Connection) -> Result<Option<i64>, Error> {
+        let sql = "UPDATE \"deltaview_clock\" SET \"t\" = \"t\" + 1, \"complete\" = \"t\" + 1 \
+                   WHERE \"graph\" = ?1 AND \"t\" = \"complete\" RETURNING \"t\"";
+        conn.prepare_cached(sql)
+            .and_then(|mut statement| {
+                statement
+                    .query_row([self.graph.name()], |row| row.get(0))
+                    .optional()
+            })
+            .context(|| self.writing_time())
+    }
+
+    pub(crate) fn writing_time(&self) -> String {
+        format!("writing the time of graph `{}`", self.graph.name())
     }
 }
 

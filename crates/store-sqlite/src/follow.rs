@@ -113,7 +113,7 @@ impl Cursor {
         let conn = connect(store, vertex, name.is_some(), options)?;
         let doing = || format!("following view `{vertex}` of graph `{graph}`");
         let tx = immediate(&conn).context(doing)?;
-        let sql = "SELECT \"t\" FROM \"deltaview_clock\" WHERE \"graph\" = ?1";
+        let sql = "SELECT \"complete\" FROM \"deltaview_clock\" WHERE \"graph\" = ?1";
         let time: Option<i64> = tx
             .query_row(sql, [graph], |row| row.get(0))
             .optional()

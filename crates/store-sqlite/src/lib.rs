@@ -67,6 +67,7 @@ mod scan;
 mod statements;
 mod store;
 mod values;
+mod workers;
 
 pub use ddl::{SqliteDialect, schema_sql};
 pub use options::{SqliteOptions, Synchronous};

@@ -45,6 +45,8 @@ pub struct SqliteOptions {
     pub(crate) cache_kib: u32,
     pub(crate) lease: Duration,
     pub(crate) longest_pause: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) worker_lease: Duration,
 }
 
 impl Default for SqliteOptions {
@@ -55,7 +57,7 @@ impl Default for SqliteOptions {
 
 impl SqliteOptions {
     /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB, leases of 5 minutes,
-    /// pauses of 20 milliseconds at most.
+    /// pauses of 20 milliseconds at most, a deadline of 5 seconds, leases of workers of 3 seconds.
     pub fn new() -> Self {
         Self {
             synchronous: Synchronous::Full,
@@ -63,6 +65,8 @@ impl SqliteOptions {
             cache_kib: 64 * 1024,
             lease: Duration::from_secs(300),
             longest_pause: Duration::from_millis(20),
+            deadline: Duration::from_secs(5),
+            worker_lease: Duration::from_secs(3),
         }
     }
 
@@ -95,6 +99,21 @@ impl SqliteOptions {
     /// whether something was committed. The pauses begin with a millisecond and double.
     pub fn longest_pause(mut self, pause: Duration) -> Self {
         self.longest_pause = pause.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How long a change waits for the changes of other workers that go before it, where it has no deadline of its own;
+    /// and `verify` for there to be none under way.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// For how long a worker that commits stage by stage is waited for without a sign of life: then its change is taken
+    /// over by whoever waits for it. It gives one every third of that, from a thread of its own. 50 milliseconds at least;
+    /// the same for all workers on a file is best.
+    pub fn worker_lease(mut self, lease: Duration) -> Self {
+        self.worker_lease = lease.max(Duration::from_millis(50));
         self
     }
 

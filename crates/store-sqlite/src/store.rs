@@ -2,12 +2,16 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use deltaview_graph::{Bounds, Change, Changes, Fetch, Graph, Order, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::not_reached;
-use deltaview_store::{Committed, Error, ErrorKind, Reading, Rows, Store, Subscription};
+use deltaview_store::protocol::Status;
+use deltaview_store::{
+    CommitOptions, Committed, Error, ErrorKind, Flush, Reading, Rows, Store, Subscription,
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::catalog::{self, Found};
@@ -16,6 +20,7 @@ use crate::error::Context;
 use crate::follow::{Cursor, Follower, Watch};
 use crate::options::{SqliteOptions, Synchronous};
 use crate::scan::{ReadTransaction, Scan};
+use crate::workers::{Drawn, Heart};
 
 /// The statements that a connection keeps prepared.
 const PREPARED: usize = 512;
@@ -39,11 +44,16 @@ pub(crate) enum Access {
 ///
 /// A commit looks each key that it needs up with one prepared statement, and writes each changed row with one.
 pub struct SqliteStore {
-    conn: Connection,
-    engine: Engine,
+    pub(crate) conn: Connection,
+    pub(crate) engine: Engine,
     state: WorkingSet,
     readers: Cell<usize>,
-    options: SqliteOptions,
+    pub(crate) options: SqliteOptions,
+    /// Once it has committed stage by stage.
+    pub(crate) heart: Option<Heart>,
+    /// What tells its worker from others of the process.
+    pub(crate) name: String,
+    drawn: u64,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -148,6 +158,9 @@ impl SqliteStore {
             state: WorkingSet::partial(graph),
             readers: Cell::new(0),
             options: options.clone(),
+            heart: None,
+            name: worker_name(),
+            drawn: 0,
         }
     }
 
@@ -185,6 +198,21 @@ impl SqliteStore {
     /// As [`Store::commit`]. What the change wrote is taken back to where it began, and the transaction can go on
     /// without it. A transaction on a database that does not have the graph's tables is an error.
     pub fn commit_in(&self, tx: &Transaction<'_>, change: &Change) -> Result<Committed, Error> {
+        self.commit_in_with(tx, change, &CommitOptions::default())
+    }
+
+    /// [`Self::commit_in`] at a time of one's own, behind a frontier, or under a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::commit_in`], and those of [`Store::commit_with`]. Nothing is waited for, as nobody could go on while the
+    /// transaction is open: where it had to be, this is an [`ErrorKind::Busy`].
+    pub fn commit_in_with(
+        &self,
+        tx: &Transaction<'_>,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
         if let Found::Nothing = catalog::check(tx, &self.engine.graph)? {
             let message = format!(
                 "the transaction is on a database without the tables of graph `{}`: use a connection to the store's file",
@@ -195,10 +223,19 @@ impl SqliteStore {
         let doing = || "committing inside the caller's transaction".to_string();
         let mut state = WorkingSet::partial(&self.engine.graph);
         tx.execute_batch("SAVEPOINT deltaview").context(doing)?;
-        match self.engine.run(tx, &mut state, change) {
-            Ok(written) => {
+        let committed = match self.engine.draw_for(tx, options) {
+            Ok(Drawn::Time(time)) => {
+                let ran = self.engine.run(tx, &mut state, change, time);
+                ran.map(|commit| Committed::new(time, state.absorb(commit)))
+            }
+            Ok(Drawn::Committed(time)) => Ok(Committed::known_by_name(time)),
+            Ok(Drawn::InTurn) => Err(self.not_in_a_transaction(options)),
+            Err(error) => Err(error),
+        };
+        match committed {
+            Ok(committed) => {
                 tx.execute_batch("RELEASE deltaview").context(doing)?;
-                Ok(Committed::new(written.time, state.absorb(written.commit)))
+                Ok(committed)
             }
             Err(error) => {
                 // If even this fails the transaction is broken, and the caller's commit will fail.
@@ -206,6 +243,26 @@ impl SqliteStore {
                 Err(error)
             }
         }
+    }
+
+    fn not_in_a_transaction(&self, options: &CommitOptions) -> Error {
+        let graph = self.engine.graph.name();
+        let why = match options.time().flush {
+            Flush::EachTable => {
+                "a change that is committed stage by stage can't be a part of a transaction: commit it with \
+                 `Flush::AtEnd`, or by `commit_with`"
+            }
+            Flush::AtEnd => {
+                "others go before this change, and can't while the transaction is open: roll it back, and try again"
+            }
+        };
+        Error::new(ErrorKind::Busy, format!("graph `{graph}`: {why}"))
+    }
+
+    /// A number that this store has not drawn before.
+    pub(crate) fn drawn(&mut self) -> u64 {
+        self.drawn += 1;
+        self.drawn
     }
 
     fn follow<T: Row, K: IndexKey>(
@@ -224,6 +281,17 @@ impl SqliteStore {
     pub fn connection(&self) -> &Connection {
         &self.conn
     }
+}
+
+/// Unique in the process: one process may have several stores on a file.
+fn worker_name() -> String {
+    static STORES: AtomicU64 = AtomicU64::new(0);
+    let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let number = STORES.fetch_add(1, Ordering::Relaxed);
+    format!(
+        "store {number} since {}",
+        began.unwrap_or_default().as_nanos()
+    )
 }
 
 fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
@@ -276,7 +344,11 @@ impl Store for SqliteStore {
         &self.engine.graph
     }
 
-    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
+    fn commit_with(
+        &mut self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
         let doing = || {
             format!(
                 "committing a change of graph `{}`",
@@ -289,11 +361,33 @@ impl Store for SqliteStore {
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .context(doing)?;
-        let written = self.engine.run(&tx, &mut self.state, change)?;
+        let time = match self.engine.draw_for(&tx, options)? {
+            Drawn::Time(time) => time,
+            Drawn::Committed(time) => return Ok(Committed::known_by_name(time)),
+            Drawn::InTurn => {
+                drop(tx);
+                return self.commit_in_turn(change, options);
+            }
+        };
+        let commit = self.engine.run(&tx, &mut self.state, change, time)?;
         tx.commit().context(doing)?;
-        let changes: Changes = self.state.absorb(written.commit);
+        let changes: Changes = self.state.absorb(commit);
         self.state.forget();
-        Ok(Committed::new(written.time, changes))
+        Ok(Committed::new(time, changes))
+    }
+
+    fn status(&self) -> Result<Status, Error> {
+        // One state: the times in flight are in two tables.
+        let _transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
+        self.engine.status(&self.conn)
+    }
+
+    fn resume(&mut self) -> Result<i64, Error> {
+        self.resume_halted()
+    }
+
+    fn abandon(&mut self, time: i64) -> Result<(), Error> {
+        self.abandon_time(time)
     }
 
     fn time(&self) -> Result<i64, Error> {
@@ -355,11 +449,24 @@ impl Store for SqliteStore {
     }
 
     fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {
-        let transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
-        Ok(Box::new(SqliteReading {
-            store: self,
-            _transaction: transaction,
-        }))
+        let mut watch = Watch::new(self.options.longest_pause);
+        let deadline = Instant::now().checked_add(self.options.deadline);
+        loop {
+            let transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
+            let status = self.engine.status(&self.conn)?;
+            if status.in_flight.is_empty() {
+                return Ok(Box::new(SqliteReading {
+                    store: self,
+                    _transaction: transaction,
+                }));
+            }
+            drop(transaction);
+            if !watch.pause(deadline) {
+                let graph = self.engine.graph.name();
+                let Status { last, complete, .. } = status;
+                return Err(not_reached(graph, last, complete, self.options.deadline));
+            }
+        }
     }
 }
 

@@ -140,6 +140,23 @@ pub enum Flush {
     EachTable,
 }
 
+impl Flush {
+    /// As one stores it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AtEnd => "at end",
+            Self::EachTable => "each table",
+        }
+    }
+
+    /// What was stored as this.
+    pub fn from_stored(stored: &str) -> Option<Self> {
+        [Self::AtEnd, Self::EachTable]
+            .into_iter()
+            .find(|flush| flush.as_str() == stored)
+    }
+}
+
 /// The name of a change, by which a store knows it when it is made again: a change whose answer was lost is committed
 /// again under its name, and is not doubled. At most [`ChangeId::MOST`] bytes; a UUID in text, say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,6 +10,7 @@ struct InMemory;
 impl Harness for InMemory {
     type Store = MemoryStore;
     const DURABLE: bool = false;
+    const STAGES_OVERLAP: bool = false;
 
     fn new() -> Self {
         Self
@@ -17,6 +18,10 @@ impl Harness for InMemory {
 
     fn open(&self, graph: &Graph) -> Result<MemoryStore, Error> {
         Ok(MemoryStore::new(graph))
+    }
+
+    fn beside(&self, store: &MemoryStore) -> MemoryStore {
+        store.clone()
     }
 }
 

@@ -270,7 +270,7 @@ impl SqliteStore {
         let (vertex, message) = (tick.vertex().to_string(), tick.kind().to_string());
         let failed =
             self.transact(|_, ledger, _| Ok(way.course.fail(ledger, job, &vertex, &message)))?;
-        if job.own && failed.is_some() {
+        if failed.is_some() && (job.own || way.change.is_none()) {
             Err(error)
         } else {
             // Somebody else's: whoever waits for it is told.

@@ -49,7 +49,7 @@ use crate::{Error, Store};
 /// one of its own, and drops it when it is done; cases run side by side.
 pub trait Harness: Sized {
     /// The store.
-    type Store: Store;
+    type Store: Store + Send;
 
     /// Whether state outlives the store: a second one that is opened in the same place has all that the first has
     /// committed. Where not, [`open`](Self::open) gives an empty store each time.
@@ -58,6 +58,9 @@ pub trait Harness: Sized {
     /// Whether text with a NUL can be a key. Where not, such a row is an
     /// [`UnsupportedKey`](crate::ErrorKind::UnsupportedKey), before anything is written.
     const NUL_IN_TEXT_KEYS: bool = true;
+
+    /// Whether one worker's stage is computed while another one passes a stage.
+    const STAGES_OVERLAP: bool = true;
 
     /// A new, empty place that nobody else uses.
     ///
@@ -74,6 +77,16 @@ pub trait Harness: Sized {
     ///
     /// What the store has in the place has another shape than the graph: [`Mismatch`](crate::ErrorKind::Mismatch).
     fn open(&self, graph: &Graph) -> Result<Self::Store, Error>;
+
+    /// Another worker on the state of a store.
+    ///
+    /// # Panics
+    ///
+    /// If there can't be one.
+    fn beside(&self, store: &Self::Store) -> Self::Store {
+        self.open(store.graph())
+            .unwrap_or_else(|error| panic!("the store can't be opened once more: {error}"))
+    }
 
     /// Closes a store of this place, and opens one with the same graph. A store that is not durable is handed back as
     /// it is.
@@ -344,6 +357,20 @@ suite! { $
         names_that_can_be_no_cursor_are_refused
         a_view_of_another_graph_is_not_followed
         a_time_is_waited_for
+    }
+    workers {
+        times_of_ones_own_grow
+        a_change_that_is_made_again_under_its_name_is_answered
+        a_change_that_failed_can_be_made_again_under_its_name
+        a_frontier_is_waited_for
+        a_change_in_stages_is_the_same_change
+        a_failure_in_the_first_stage_leaves_nothing
+        a_failure_in_a_later_stage_halts_until_it_is_resumed
+        what_is_abandoned_has_never_been
+        later_changes_that_had_gone_ahead_are_made_again
+        many_workers_lose_and_double_nothing
+        one_name_at_two_workers_is_one_change
+        the_status_says_how_the_workers_stand
     }
     history {
         a_long_history_is_what_a_model_says

@@ -295,7 +295,9 @@ impl MemoryStore {
         let failed = way.course.fail(&mut state.ledger, job, &vertex, &message);
         forget_journals(state);
         match failed {
-            Some(Failed::Abandoned | Failed::Halted) if job.own => Err(error),
+            Some(Failed::Abandoned | Failed::Halted) if job.own || way.change.is_none() => {
+                Err(error)
+            }
             // Somebody else's: whoever waits for it is told.
             _ => Ok(Ran::On),
         }

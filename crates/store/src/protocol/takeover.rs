@@ -36,7 +36,7 @@ impl Ledger {
     /// # Errors
     ///
     /// [`Refusal::Alive`]: wait. [`Refusal::NotInFlight`]: somebody else was faster; look again. [`Refusal::Halted`]: it
-    /// has failed, and is resumed or abandoned.
+    /// has failed, or an earlier one that it would wait for has, and that is resumed or abandoned first.
     pub fn take_over(
         &mut self,
         time: i64,
@@ -46,6 +46,12 @@ impl Ledger {
         now: i64,
     ) -> Result<TakenOver, Refusal> {
         self.check_dead(time, evidence, now)?;
+        if let Some((halted, halt)) = self.halted()
+            && halted.time < time
+            && self.get(time).is_some_and(|entry| entry.journaled)
+        {
+            return Err(Refusal::halted(halted, halt));
+        }
         let entry = self.entries.get_mut(&time);
         let entry = entry.ok_or(Refusal::NotInFlight { time })?;
         if !entry.journaled {
@@ -60,10 +66,12 @@ impl Ledger {
         })
     }
 
-    /// The times whose holders are dead by the ledger, in their order. For a worker that has nothing else to do, as one
-    /// that opens the store.
+    /// The times that can be [taken over](Self::take_over), their holders being dead by the ledger, in their order. For a
+    /// worker that has nothing else to do, as one that opens the store.
     pub fn dead(&self, now: i64) -> impl Iterator<Item = &InFlight> {
-        self.in_flight().filter(move |entry| entry.is_dead(now))
+        let halted = self.halted().map_or(i64::MAX, |(entry, _)| entry.time);
+        self.in_flight()
+            .filter(move |entry| entry.is_dead(now) && (entry.time < halted || !entry.journaled))
     }
 
     pub(super) fn check_dead(

@@ -322,6 +322,12 @@ fn a_failure_without_traces_is_abandoned_and_any_other_halts_all_that_is_later()
     for part in ["time 2", "totals", "it overflowed"] {
         assert!(halted.to_string().contains(part), "{halted}");
     }
+    // What would have to wait for it is not taken over, else it would go from hand to hand.
+    ledger.give_up(&b).expect("held");
+    let by = worker("by");
+    let taken = ledger.take_over(3, &by, Evidence::Ledger, LEASE, 0);
+    assert_eq!(taken, Err(halted.clone()));
+    assert_eq!(ledger.dead(0).count(), 0);
     // What is earlier goes on, and what failed can't.
     ledger.pass(&early, 2).expect("open");
     assert_eq!(ledger.pass(&a, 1), Err(Refusal::Fenced { time: 2 }));

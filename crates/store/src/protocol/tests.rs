@@ -397,6 +397,23 @@ fn abandoning_takes_back_all_that_was_built_on_it_newest_first() {
 }
 
 #[test]
+fn one_whose_holder_died_can_be_abandoned_as_well() {
+    let mut ledger = Ledger::new(3);
+    passed(&mut ledger, "a", 2);
+    let b = passed(&mut ledger, "b", 1);
+    ledger.renew(&b, LEASE, 50).expect("held");
+    let abandoned = ledger.abandon(1, Evidence::Ledger, 101).expect("dead");
+    assert_eq!(abandoned.steps, [(2, 0), (1, 1), (1, 0)]);
+    assert_eq!(abandoned.left, []);
+    assert_eq!(
+        ledger.abandon(1, Evidence::Ledger, 101),
+        Err(Refusal::NotInFlight { time: 1 })
+    );
+    let again = ledger.rejoin(&b, LEASE, 101).expect("rewound");
+    assert_eq!(ledger.enter(&again, 0, 101), Ok(Gate::Open));
+}
+
+#[test]
 fn one_that_was_rewound_twice_or_died_meanwhile_is_not_lost() {
     let mut ledger = Ledger::new(2);
     let a = passed(&mut ledger, "a", 1);

@@ -126,7 +126,7 @@ fn whole(state: &System) -> bool {
                 .map(|&(time, _)| time)
                 .eq(in_flight.map(|entry| entry.time))
     };
-    state.tables.iter().enumerate().all(fits)
+    state.ledger.read(complete, NOW) == Ok(Gate::Open) && state.tables.iter().enumerate().all(fits)
 }
 
 fn journal_fits(state: &System) -> bool {

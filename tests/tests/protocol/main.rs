@@ -18,6 +18,7 @@
 //! | a crash, a sleep, a failure and a deadline; two workers, tables and changes | 142 199 | |
 //! | two workers crash | 121 412 | large |
 //! | a worker sleeps, a stage fails | 255 276 | large |
+//! | a worker crashes, another sleeps | 570 438 | large |
 //!
 //! `DELTAVIEW_PROTOCOL=large` adds the large ones, which take some minutes.
 
@@ -147,6 +148,15 @@ fn much_goes_wrong() {
             ..Bounds::three()
         },
         255_276,
+    );
+    search(
+        "a crash, a sleep",
+        Bounds {
+            crashes: 1,
+            sleeps: 1,
+            ..Bounds::three()
+        },
+        570_438,
     );
 }
 

@@ -1,5 +1,11 @@
 //! The examples, run from their command lines to their last line, on every store.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the examples are programs, and each has what they share"
+)]
+
 // Their `main` is not run here: it only passes on the command line and the standard output.
 #[expect(dead_code, reason = "an example's `main`")]
 #[path = "../examples/flights/main.rs"]

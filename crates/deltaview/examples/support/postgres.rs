@@ -14,16 +14,17 @@ use tokio::runtime::{Builder, Runtime};
 
 /// A database, and the schema in it that the views are kept in.
 pub(crate) struct Database {
-    config: Config,
+    config: Box<Config>,
     schema: String,
 }
 
 impl Database {
     pub(crate) fn new(url: &str, schema: &str) -> anyhow::Result<Self> {
         Ok(Self {
-            config: url
-                .parse()
-                .context("--store is no URL of a Postgres database")?,
+            config: Box::new(
+                url.parse()
+                    .context("--store is no URL of a Postgres database")?,
+            ),
             schema: schema.to_string(),
         })
     }
@@ -31,7 +32,7 @@ impl Database {
     /// Connects, and makes the tables where there are none.
     pub(crate) fn connect(&self, graph: &Graph) -> anyhow::Result<Blocking> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let pool = Pool::builder(Manager::new(self.config.clone(), NoTls)).build()?;
+        let pool = Pool::builder(Manager::new(Config::clone(&self.config), NoTls)).build()?;
         let options = PostgresOptions::new().schema(&self.schema);
         let store = runtime.block_on(options.connect(pool, graph))?;
         Ok(Blocking { store, runtime })

@@ -131,7 +131,7 @@ impl Engine {
             requests.push(Box::pin(async move {
                 let sql = format!(
                     "INSERT INTO {} (\"graph\", \"vertex\", \"t\", \"part\", \"rows\") \
-                     SELECT $1, $2, $3, * FROM pg_catalog.unnest($4, $5)",
+                     SELECT $1, $2, $3, * FROM ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5))",
                     self.place(FEED)
                 );
                 let name = self.graph.name();

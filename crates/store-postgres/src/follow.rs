@@ -59,7 +59,7 @@ impl Cursor {
             "SELECT c.\"t\", f.\"t\", f.\"rows\" FROM {cursors} AS c LEFT JOIN {feed} AS f \
              ON f.\"graph\" = c.\"graph\" AND f.\"vertex\" = c.\"vertex\" AND f.\"t\" > $4 AND f.\"t\" <= \
              (SELECT pg_catalog.max(\"t\") FROM (SELECT \"t\" FROM {feed} WHERE \"graph\" = $1 AND \"vertex\" = $2 \
-             AND \"t\" > $4 ORDER BY \"t\", \"part\" LIMIT {BATCH_PARTS}) AS some) \
+             AND \"t\" > $4 ORDER BY \"t\", \"part\" LIMIT {BATCH_PARTS}) AS batch) \
              WHERE c.\"graph\" = $1 AND c.\"vertex\" = $2 AND c.\"name\" = $3 \
              AND (c.\"until\" IS NULL OR c.\"until\" > pg_catalog.now()) ORDER BY f.\"t\", f.\"part\""
         );

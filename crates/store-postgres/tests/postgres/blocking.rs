@@ -2,10 +2,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deltaview_graph::{Bounds, Change, Explanation, Fetch, Graph, Order, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
-use deltaview_store::{Committed, Error, Reading, Rows, Store, Verified};
+use deltaview_store::feed::Follow;
+use deltaview_store::{
+    Committed, Delta, Error, Reading, Rows, Store, Subscription, Verified,
+};
 use deltaview_store_postgres::{PostgresStore, Snapshot};
 use tokio::runtime::Runtime;
 
@@ -40,15 +44,63 @@ impl Blocking {
         &self.store
     }
 
-    /// What waits knows no types: so it is compiled once, and not once for each sort of row.
     pub(crate) fn wait<R>(&self, future: impl Future<Output = R>) -> R {
-        let mut result = None;
-        {
-            let mut waiting = std::pin::pin!(async { result = Some(future.await) });
-            let waiting: Pin<&mut dyn Future<Output = ()>> = waiting.as_mut();
-            self.runtime.block_on(waiting);
-        }
-        result.expect("the future has come to its end")
+        wait(&self.runtime, future)
+    }
+
+    fn following<T: Row>(
+        &self,
+        begun: Result<deltaview_store_postgres::Subscription<T>, Error>,
+    ) -> Result<Subscription<T>, Error> {
+        let subscription = begun?;
+        let time = subscription.time();
+        let following = Following {
+            runtime: Arc::clone(&self.runtime),
+            subscription: Some(subscription),
+        };
+        Ok(Subscription::new(following, time))
+    }
+}
+
+/// What waits knows no types: so it is compiled once, and not once for each sort of row.
+fn wait<R>(runtime: &Runtime, future: impl Future<Output = R>) -> R {
+    let mut result = None;
+    {
+        let mut waiting = std::pin::pin!(async { result = Some(future.await) });
+        let waiting: Pin<&mut dyn Future<Output = ()>> = waiting.as_mut();
+        runtime.block_on(waiting);
+    }
+    result.expect("the future has come to its end")
+}
+
+/// A subscription that blocks.
+struct Following<T> {
+    runtime: Arc<Runtime>,
+    /// Nothing, once its cursor is removed.
+    subscription: Option<deltaview_store_postgres::Subscription<T>>,
+}
+
+impl<T: Row> Follow<T> for Following<T> {
+    fn next_within(&mut self, within: Duration) -> Result<Option<Delta<T>>, Error> {
+        let subscription = self.subscription.as_mut().expect("it is not removed");
+        // One that looks only takes what is in the log by now: that is asked for, and waited for.
+        let within = within.max(Duration::from_millis(150));
+        wait(&self.runtime, async {
+            match tokio::time::timeout(within, subscription.next()).await {
+                Ok(next) => next.transpose(),
+                Err(_) => Ok(None),
+            }
+        })
+    }
+
+    fn commit(&mut self, _: i64) -> Result<(), Error> {
+        let subscription = self.subscription.as_mut().expect("it is not removed");
+        wait(&self.runtime, subscription.commit())
+    }
+
+    fn remove(&mut self) -> Result<(), Error> {
+        let subscription = self.subscription.take().expect("it is removed once");
+        wait(&self.runtime, subscription.remove())
     }
 }
 
@@ -63,6 +115,25 @@ impl Store for Blocking {
 
     fn time(&self) -> Result<i64, Error> {
         self.wait(self.store.time())
+    }
+
+    fn subscribe<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+    ) -> Result<Subscription<T>, Error> {
+        self.following(self.wait(self.store.view(view).subscribe()))
+    }
+
+    fn since<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        cursor: &str,
+    ) -> Result<Subscription<T>, Error> {
+        self.following(self.wait(self.store.view(view).since(cursor)))
+    }
+
+    fn wait_for(&self, time: i64, within: Duration) -> Result<(), Error> {
+        self.wait(self.store.wait_for(time, within))
     }
 
     fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {

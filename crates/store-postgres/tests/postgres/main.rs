@@ -31,6 +31,7 @@ mod on_postgres {
     mod basics;
     mod faults;
     mod json;
+    mod feed;
     mod key_order;
     mod lost;
     mod order;

@@ -24,6 +24,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod ddl;
+mod feed;
 mod files;
 mod key_order;
 mod names;

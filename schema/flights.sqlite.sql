@@ -23,6 +23,22 @@ CREATE TABLE IF NOT EXISTS "deltaview_clock" (
   "t" INTEGER NOT NULL,
   "format_version" INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS "deltaview_cursors" (
+  "graph" TEXT NOT NULL,
+  "vertex" TEXT NOT NULL,
+  "name" TEXT NOT NULL,
+  "t" INTEGER NOT NULL,
+  "until" INTEGER,
+  PRIMARY KEY ("graph", "vertex", "name")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS "deltaview_feed" (
+  "graph" TEXT NOT NULL,
+  "vertex" TEXT NOT NULL,
+  "t" INTEGER NOT NULL,
+  "part" INTEGER NOT NULL,
+  "rows" BLOB NOT NULL,
+  PRIMARY KEY ("graph", "vertex", "t", "part")
+) STRICT;
 
 -- The graph `flights`.
 CREATE TABLE "flights__airlines__by_carrier" (

@@ -31,6 +31,22 @@ CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_commits" (
   "at" timestamp with time zone NOT NULL,
   PRIMARY KEY ("graph", "t")
 );
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_cursors" (
+  "graph" text NOT NULL,
+  "vertex" text NOT NULL,
+  "name" text NOT NULL,
+  "t" bigint NOT NULL,
+  "until" timestamp with time zone,
+  PRIMARY KEY ("graph", "vertex", "name")
+);
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_feed" (
+  "graph" text NOT NULL,
+  "vertex" text NOT NULL,
+  "t" bigint NOT NULL,
+  "part" bigint NOT NULL,
+  "rows" bytea NOT NULL,
+  PRIMARY KEY ("graph", "vertex", "t", "part")
+);
 
 -- The graph `receipts`.
 CREATE TABLE "deltaview"."receipts__products__by_name" (

@@ -72,8 +72,8 @@ pub use deltaview_schema::{
     KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, TimeKey, codec,
 };
 pub use deltaview_store::{
-    Committed, Error, ErrorKind, MemoryStore, Pending, Reading, RowDifference, Rows, Store,
-    Verified, View, catalog,
+    ChangeId, CommitOptions, Committed, Delta, Error, ErrorKind, Flush, MemoryStore, Pending, Reading,
+    RowDifference, Rows, Store, Subscription, Time, Verified, View, catalog, protocol,
 };
 pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet, render_table};
 

@@ -33,7 +33,11 @@ fn nothing_is_logged_but_what_is_followed_and_not_consumed() {
         let change = store.change().insert(shop.items, [item(number, 1, 1)]);
         change.commit().unwrap();
     }
-    assert_eq!(count(&conn, "deltaview_feed"), 3, "and `sold` is not logged");
+    assert_eq!(
+        count(&conn, "deltaview_feed"),
+        3,
+        "and `sold` is not logged"
+    );
     drop(first);
     assert_eq!(count(&conn, "deltaview_feed"), 3);
     second.remove().unwrap();
@@ -74,7 +78,10 @@ fn a_lease_that_is_over_ends_the_log_and_is_told() {
     assert_error(&error, ErrorKind::Lagged, &["`totals`", "lease", "anew"]);
     assert!(!error.is_retryable());
     let ended: Vec<_> = dead.collect();
-    assert!(matches!(ended.as_slice(), [Err(_)]), "it ends behind the error");
+    assert!(
+        matches!(ended.as_slice(), [Err(_)]),
+        "it ends behind the error"
+    );
     assert!(living.next_within(LONG).unwrap().is_some());
     drop(living);
     assert_eq!(count(&conn, "deltaview_feed"), 0);
@@ -140,7 +147,9 @@ fn what_another_process_commits_is_told() {
     if let Some(path) = std::env::var_os(PATH) {
         let mut store = SqliteStore::open_existing(path, &shop.graph).unwrap();
         for number in 0..CHANGES {
-            let change = store.change().insert(shop.items, [item(100 + number, 1, 1)]);
+            let change = store
+                .change()
+                .insert(shop.items, [item(100 + number, 1, 1)]);
             change.commit().unwrap();
         }
         return;
@@ -150,7 +159,10 @@ fn what_another_process_commits_is_told() {
     shop.fill(&mut store);
     let subscription = store.view(shop.totals).subscribe().unwrap();
     let path = temp.db().into_os_string();
-    let child = run_again("feed::what_another_process_commits_is_told", &[(PATH, &path)]);
+    let child = run_again(
+        "feed::what_another_process_commits_is_told",
+        &[(PATH, &path)],
+    );
     let mut last = 21;
     for (delta, time) in subscription.zip(2..).take(CHANGES as usize) {
         let delta = delta.unwrap();
@@ -191,7 +203,11 @@ fn a_database_in_memory_can_not_be_followed() {
     let conn = Connection::open_in_memory().unwrap();
     let store = SqliteStore::from_connection(conn, &shop.graph).unwrap();
     let error = store.view(shop.totals).subscribe().unwrap_err();
-    assert_error(&error, ErrorKind::NotShared, &["`totals`", "memory", "file"]);
+    assert_error(
+        &error,
+        ErrorKind::NotShared,
+        &["`totals`", "memory", "file"],
+    );
     store.wait_for(0, Duration::ZERO).unwrap();
 }
 

@@ -150,12 +150,14 @@ pub fn a_failed_change_gives_nothing<H: Harness>() {
     });
     let mut it = Opened::<H>::new(&graph);
     let mut subscription = it.view(view).subscribe().must();
-    it.change().insert(numbers, [100]).commit().unwrap_err();
+    let failed = it.change().insert(numbers, [100]).commit();
+    failed.expect_err("the closure panics");
     assert_eq!(there(&mut subscription), []);
     // It fails when the weight is added to the one that is stored.
     let most = weighted([(1, i64::MAX)]);
     let time = it.change().add(numbers, most).commit().must().time();
-    it.change().insert(numbers, [1]).commit().unwrap_err();
+    let failed = it.change().insert(numbers, [1]).commit();
+    failed.expect_err("the weight does not fit");
     let expected = Delta::new(time, weighted([(1, i64::MAX)]));
     assert_eq!(there(&mut subscription), [expected]);
 }

@@ -120,10 +120,13 @@ trait Push: Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
+/// What an iteration at a time changed of a view.
+type DeltaOf<T> = Box<dyn Fn(i64, &Changes) -> Delta<T> + Send + Sync>;
+
 /// The deltas that one follower has not consumed.
 struct Queue<T> {
     vertex: String,
-    rows: Box<dyn Fn(i64, &Changes) -> Delta<T> + Send + Sync>,
+    delta: DeltaOf<T>,
     log: Mutex<Log<T>>,
     changed: Condvar,
 }
@@ -138,13 +141,13 @@ struct Log<T> {
 
 impl<T: Row> Queue<T> {
     fn new<K: IndexKey>(view: ViewHandle<T, K>, vertex: &str, time: i64) -> Self {
-        let rows = move |time, changes: &Changes| {
+        let delta = move |time, changes: &Changes| {
             let rows = changes.get(view);
             Delta::new(time, rows.expect("the view was looked up in the graph"))
         };
         Self {
             vertex: vertex.to_string(),
-            rows: Box::new(rows),
+            delta: Box::new(delta),
             log: Mutex::new(Log {
                 consumed: time,
                 deltas: VecDeque::new(),
@@ -166,7 +169,7 @@ impl<T: Row> Push for Queue<T> {
         if log.is_removed {
             return false;
         }
-        let delta = (self.rows)(time, changes);
+        let delta = (self.delta)(time, changes);
         if !delta.rows().is_empty() {
             log.deltas.push_back(delta);
             self.changed.notify_all();

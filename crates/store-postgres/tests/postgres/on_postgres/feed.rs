@@ -267,9 +267,7 @@ async fn a_transaction_that_is_older_than_a_follower_is_a_conflict() {
     let mut client = place.pool.get().await.unwrap();
     let tx = client
         .build_transaction()
-        .isolation_level(
-            deltaview_store_postgres::tokio_postgres::IsolationLevel::RepeatableRead,
-        )
+        .isolation_level(deltaview_store_postgres::tokio_postgres::IsolationLevel::RepeatableRead)
         .start()
         .await
         .unwrap();

@@ -121,7 +121,8 @@ pub trait Store: Sized {
 
     /// Waits until the iteration of a time is there to be read, whoever has committed it: what is read after it sees that
     /// iteration. So one process can read what another one has written, where it is told the
-    /// [time](Committed::time). A duration of zero looks, and does not wait.
+    /// [time](Committed::time). A duration of zero looks, and does not wait. As long as a [`reading`](Self::reading) or the
+    /// rows of a view are being read, the store sees the one state of them: no time comes then.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -155,9 +155,15 @@ struct Part {
 }
 
 fn assert_tables(database: &mut Database, graphs: &[&Graph]) {
-    let mut expected: Vec<String> = ["catalog", "clock", "commits", "last_update"]
-        .map(|name| format!("deltaview_{name}"))
-        .into();
+    let of_store = [
+        "catalog",
+        "clock",
+        "commits",
+        "cursors",
+        "feed",
+        "last_update",
+    ];
+    let mut expected: Vec<String> = of_store.map(|name| format!("deltaview_{name}")).into();
     for graph in graphs {
         let mut in_catalog: Vec<Vec<String>> = Vec::new();
         for entry in entries(graph, NAME_LIMIT) {

@@ -1,5 +1,11 @@
 //! Writes a commit by sets of rows: the rows of a table as arrays of columns, a statement for all of one kind. Only what
 //! would be too much for one statement is cut into several.
+//!
+//! Not by COPY, which can't add to rows that are there: it would fill a temporary table, from which one more statement
+//! inserts. Measured on Postgres 15, with a text key and 60 bytes of data, best of five, rows that are new and rows that are
+//! there: 10,000 rows take 141 and 175 ms by arrays, 161 and 250 ms by COPY; 100,000 take 2.5 and 3.6 s, and 2.2 and 2.6 s.
+//! With 1,000 bytes of data 10,000 rows take 255 and 340 ms, and 242 and 322 ms. The index is what takes the time. A
+//! temporary table also bloats the server's catalog, and a role may not be allowed to make one.
 
 use deltaview_graph::{TableWrites, TickError, TickErrorKind, Write};
 use deltaview_schema::{ColumnType, Identity, KeyValue};

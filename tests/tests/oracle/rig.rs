@@ -197,6 +197,9 @@ impl Rig {
     /// Views and tables, on every store.
     fn check_state(&self, seeds: &[Item]) -> Result<(), TestCaseError> {
         let now = self.naive.now();
+        if let Some(postgres) = &self.postgres {
+            postgres.begin_snapshot().map_err(failed)?;
+        }
         for probe in &self.lowered.probes {
             let expected = probe.expects().at(&self.naive, now);
             probe.read_memory(&self.memory, &expected, seeds)?;
@@ -208,6 +211,7 @@ impl Rig {
             }
         }
         if let Some(postgres) = &self.postgres {
+            postgres.end_snapshot();
             prop_assert_eq!(postgres.store.time().map_err(failed)?, now as i64);
             self.check_tables("postgres", |_, schema| Ok(postgres.rows(schema)))?;
         }

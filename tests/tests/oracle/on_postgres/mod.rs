@@ -5,11 +5,12 @@
 mod graphs;
 mod sql;
 
+use std::cell::RefCell;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use deltaview::{Error, Graph, IndexKey, Row, Rows, TableSchema, ViewHandle};
-use deltaview_store_postgres::{Rows as Arriving, View};
+use deltaview_store_postgres::{Rows as Arriving, Snapshot, View};
 use tokio::runtime::Runtime;
 
 use crate::blocking::Blocking;
@@ -23,6 +24,8 @@ const NAME_LIMIT: usize = 63;
 /// A Postgres store and the schema that it is in.
 pub(crate) struct OnPostgres {
     pub(crate) store: Blocking,
+    /// What views are read from, while all of them are.
+    snapshot: RefCell<Option<Snapshot>>,
     place: Arc<Place>,
     runtime: Arc<Runtime>,
 }
@@ -35,6 +38,7 @@ impl OnPostgres {
         let store = Blocking::connect(&runtime, &place, graph);
         Self {
             store: store.expect("a new schema takes the graph"),
+            snapshot: RefCell::default(),
             place,
             runtime,
         }
@@ -53,9 +57,21 @@ impl OnPostgres {
         let store = self.runtime.block_on(store)?;
         Ok(Self {
             store: Blocking::new(&self.runtime, store),
+            snapshot: RefCell::default(),
             place: Arc::clone(&self.place),
             runtime: Arc::clone(&self.runtime),
         })
+    }
+
+    /// Has views read from one snapshot until the end is told: fewer round trips. Otherwise each read is by the store.
+    pub(crate) fn begin_snapshot(&self) -> Result<(), Error> {
+        let snapshot = self.store.wait(self.store.inner().snapshot())?;
+        self.snapshot.replace(Some(snapshot));
+        Ok(())
+    }
+
+    pub(crate) fn end_snapshot(&self) {
+        self.snapshot.take();
     }
 
     /// A view, with the ways to read it that are Postgres's own.
@@ -65,7 +81,10 @@ impl OnPostgres {
     ) -> impl Viewed<T, K> + '_ {
         Asynchronous {
             on: self,
-            view: self.store.inner().view(handle),
+            view: match &*self.snapshot.borrow() {
+                Some(snapshot) => snapshot.view(handle),
+                None => self.store.inner().view(handle),
+            },
         }
     }
 

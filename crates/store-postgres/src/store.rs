@@ -46,7 +46,8 @@ pub(crate) enum Access {
 /// connection, so a pooler between the store and the server may pool transactions.
 ///
 /// A future that is dropped takes its transaction back, before the connection is used again. A statement that is under
-/// way goes on to its end first.
+/// way goes on to its end first: whoever is given the connection by the pool waits for that. If it waits for the lock of the
+/// graph, which somebody holds in a long transaction, a `lock_timeout` of the connections bounds how long.
 ///
 /// A pool whose connections are all held by the caller can't serve the caller's commits: inside of a transaction of your
 /// own use [`Self::commit_in`].

@@ -106,6 +106,7 @@
 //! may be both.
 
 mod catalog;
+mod cursor;
 mod ddl;
 mod engine;
 mod error;

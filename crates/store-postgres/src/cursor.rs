@@ -1,0 +1,202 @@
+//! Asks the server the queries of a read: one row, or all by cursors, a page at a time, within one transaction. It knows
+//! neither views nor types.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use deltaview_store::Error;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::error::from_postgres;
+use crate::reader::Reader;
+use crate::view::Source;
+
+/// So many rows are read first; then as many as are about so many bytes.
+const FIRST_PAGE: usize = 32;
+const PAGE_BYTES: usize = 1024 * 1024;
+const LARGEST_PAGE: usize = 4096;
+
+/// A statement with what is bound to it.
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
+}
+
+impl Query {
+    fn bound(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        let values = self.values.iter();
+        values
+            .map(|(value, value_type)| (&**value as &(dyn ToSql + Sync), value_type.clone()))
+            .collect()
+    }
+
+    pub(crate) async fn first(
+        &self,
+        source: &Source,
+        doing: &str,
+    ) -> Result<Option<tokio_postgres::Row>, Error> {
+        let mut pauses = source.pauses();
+        loop {
+            let row = match source {
+                Source::Store(inner) => match inner.connection().await {
+                    Ok(connection) => self.first_by(&connection, doing).await,
+                    Err(error) => Err(error),
+                },
+                Source::Snapshot(reader) => self.first_by(reader.client(), doing).await,
+            };
+            match row {
+                Ok(row) => return Ok(row),
+                Err(error) => pauses.after(error).await?,
+            }
+        }
+    }
+
+    async fn first_by(
+        &self,
+        client: &Client,
+        doing: &str,
+    ) -> Result<Option<tokio_postgres::Row>, Error> {
+        let row = client.query_typed_opt(&self.sql, &self.bound()).await;
+        row.map_err(|error| from_postgres(error, doing))
+    }
+}
+
+/// What is read, and how far it is.
+pub(crate) struct Scan {
+    reader: Arc<Reader>,
+    /// What is to be read, in order.
+    queries: Vec<Query>,
+    /// How many of the queries were begun.
+    begun: usize,
+    /// The cursor of the query that is being read.
+    cursor: Option<String>,
+    page: VecDeque<tokio_postgres::Row>,
+    /// The rows of the next page.
+    size: usize,
+    doing: String,
+}
+
+impl Scan {
+    /// Reads the first page. Where the connection is lost before it is there, all is read anew by another one, for it is
+    /// of another state.
+    pub(crate) async fn start(
+        source: &Source,
+        mut queries: Vec<Query>,
+        doing: String,
+    ) -> Result<BoxStream<'static, Result<tokio_postgres::Row, Error>>, Error> {
+        let mut pauses = source.pauses();
+        let scan = loop {
+            let error = match source.reader().await {
+                Ok(reader) => {
+                    let mut scan = Self {
+                        reader,
+                        queries: std::mem::take(&mut queries),
+                        begun: 0,
+                        cursor: None,
+                        page: VecDeque::new(),
+                        size: FIRST_PAGE,
+                        doing: doing.clone(),
+                    };
+                    match scan.fill().await {
+                        Ok(()) => break scan,
+                        Err(error) => {
+                            queries = std::mem::take(&mut scan.queries);
+                            error
+                        }
+                    }
+                }
+                Err(error) => error,
+            };
+            pauses.after(error).await?;
+        };
+        let rows = futures::stream::unfold(scan, |mut scan| async move {
+            let row = scan.next().await.transpose()?;
+            Some((row, scan))
+        });
+        Ok(rows.boxed())
+    }
+
+    async fn next(&mut self) -> Result<Option<tokio_postgres::Row>, Error> {
+        if self.page.is_empty() {
+            self.fill().await?;
+        }
+        Ok(self.page.pop_front())
+    }
+
+    /// Reads the next page that has rows.
+    async fn fill(&mut self) -> Result<(), Error> {
+        while self.page.is_empty() {
+            let rows = if let Some(cursor) = &self.cursor {
+                let rows = fetch(&self.reader, cursor, self.size).await;
+                rows.map_err(|error| from_postgres(error, &self.doing))?
+            } else if let Some(query) = self.queries.get(self.begun) {
+                self.begun += 1;
+                let cursor = self.reader.next_cursor();
+                let rows = self.open(query, &cursor).await;
+                let rows = rows.map_err(|error| from_postgres(error, &self.doing))?;
+                self.cursor = Some(cursor);
+                rows
+            } else {
+                return Ok(());
+            };
+            if rows.len() < self.size {
+                self.close();
+            }
+            self.size = next_size(&rows);
+            self.page = rows.into();
+        }
+        Ok(())
+    }
+
+    /// Begins to read, all at once: the transaction if it is the first, the cursor, its first page.
+    async fn open(
+        &self,
+        query: &Query,
+        cursor: &str,
+    ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+        let reader = &self.reader;
+        let declare = format!("DECLARE {cursor} NO SCROLL CURSOR FOR {}", query.sql);
+        let values = query.bound();
+        let (begun, declared, rows) = futures::join!(
+            reader.begin(),
+            reader.client().execute_typed(&declare, &values),
+            fetch(reader, cursor, self.size),
+        );
+        begun?;
+        declared?;
+        rows
+    }
+
+    /// Closes the cursor. Nobody waits for that: the first poll sends it.
+    fn close(&mut self) {
+        if let Some(cursor) = self.cursor.take() {
+            let close = format!("CLOSE {cursor}");
+            let _ = self.reader.client().batch_execute(&close).now_or_never();
+        }
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+async fn fetch(
+    reader: &Reader,
+    cursor: &str,
+    rows: usize,
+) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+    let sql = format!("FETCH {rows} FROM {cursor}");
+    reader.client().query_typed(&sql, &[]).await
+}
+
+/// How many rows are read after some: so that they are about a page.
+fn next_size(rows: &[tokio_postgres::Row]) -> usize {
+    let bytes: usize = rows.iter().map(tokio_postgres::Row::raw_size_bytes).sum();
+    let each = bytes.checked_div(rows.len()).unwrap_or(0).max(1);
+    (PAGE_BYTES / each).clamp(1, LARGEST_PAGE)
+}

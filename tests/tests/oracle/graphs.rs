@@ -98,6 +98,7 @@ impl Tried {
 }
 
 /// Tries random graphs in a rig: so many cases, or as long as the environment says.
+#[expect(clippy::print_stdout, reason = "the test says what it tries")]
 pub(crate) fn try_graphs(once: ProptestConfig, rig: impl Fn(&Plan) -> Rig) {
     let tried = Tried::default();
     match Endless::asked() {

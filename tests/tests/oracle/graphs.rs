@@ -120,8 +120,8 @@ pub(crate) fn try_graphs(once: ProptestConfig, rig: impl Fn(&Plan) -> Rig) {
     tried.print();
 }
 
-/// What once failed, which is tried first on every store.
-pub(crate) const REGRESSIONS: &str = concat!(
+/// What once failed, which is tried first.
+const REGRESSIONS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/oracle/regressions/graphs.txt"
 );

@@ -67,10 +67,12 @@ mod scan;
 mod statements;
 mod store;
 mod values;
+mod versions;
 mod workers;
 
 pub use ddl::{SqliteDialect, schema_sql};
 pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;
+pub use versions::SqliteVersions;
 
 pub use rusqlite;

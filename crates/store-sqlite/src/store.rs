@@ -294,7 +294,7 @@ fn worker_name() -> String {
     )
 }
 
-fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+pub(crate) fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     use_wal(conn, options.busy_timeout)?;
     set_synchronous(conn, options.synchronous)?;
     conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))

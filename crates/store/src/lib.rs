@@ -33,6 +33,7 @@ pub mod protocol;
 pub mod schema_command;
 mod time;
 mod verify;
+pub mod versions;
 mod view;
 
 pub use contract::{Committed, Pending, Reading, Store};

@@ -95,7 +95,7 @@ fn reading(graph: &Graph, namespace: &str) -> String {
 }
 
 /// Whether the server can hold what a store needs.
-async fn check_server(client: &Client) -> Result<(), Error> {
+pub(crate) async fn check_server(client: &Client) -> Result<(), Error> {
     let doing = || "asking the server for its version".to_string();
     let sql = "SELECT pg_catalog.current_setting('server_version_num')::integer, \
                pg_catalog.current_setting('server_encoding')";

@@ -130,6 +130,7 @@ mod store;
 mod subscription;
 mod values;
 mod verify;
+mod versions;
 mod view;
 mod write;
 
@@ -138,6 +139,7 @@ pub use json::json_sql;
 pub use options::PostgresOptions;
 pub use store::{Pending, PostgresStore};
 pub use subscription::Subscription;
+pub use versions::{BlockingPostgresVersions, PostgresVersions};
 pub use view::{Rows, Snapshot, View};
 
 pub use {deadpool_postgres, tokio_postgres};

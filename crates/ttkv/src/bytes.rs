@@ -1,6 +1,7 @@
 //! Between a map's types and the bytes of its table: keys, values, ranges, batches and deltas. It does no IO.
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
@@ -175,7 +176,7 @@ where
     /// Each key with what it had and what it has: the old row goes, the new one comes.
     pub(crate) fn difference<'a>(
         &self,
-        rows: impl IntoIterator<Item = (&'a [u8], Option<Vec<u8>>, Option<Vec<u8>>)>,
+        rows: impl IntoIterator<Item = Net<'a>>,
     ) -> Result<ZSet<(K, V)>, Error> {
         let mut pairs = Vec::new();
         for (key, old, new) in rows {
@@ -194,4 +195,25 @@ where
                 .expect("each key has one row at the most before, and one after"),
         )
     }
+}
+
+/// What a row has before and after, by key, from what was written in between and what was there before.
+pub(crate) type Net<'a> = (&'a [u8], Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// Each key that was written, with what it had before and has after; the other way round, where time runs backward.
+pub(crate) fn net(
+    newest: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    old: Vec<Option<StoredVersion>>,
+    is_forward: bool,
+) -> impl Iterator<Item = Net<'_>> {
+    let before = old.into_iter().map(|version| version?.data);
+    let rows = newest.iter().zip(before);
+    rows.map(move |((key, new), old)| {
+        let (old, new) = if is_forward {
+            (old, new.clone())
+        } else {
+            (new.clone(), old)
+        };
+        (key.as_slice(), old, new)
+    })
 }

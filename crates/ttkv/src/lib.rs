@@ -26,8 +26,8 @@ mod error;
 mod history;
 pub mod key;
 mod map;
-//PG #[cfg(feature = "postgres")]
-//PG mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod shape;
 mod snapshot;
 #[cfg(feature = "sqlite-system")]
@@ -38,8 +38,11 @@ mod watch;
 pub use error::Error;
 pub use history::{History, Times};
 pub use map::TimeMap;
-//PG #[cfg(feature = "postgres")]
-//PG pub use postgres::{BlockingPostgresTimeMap, PostgresTimeMap, PostgresWatch};
+#[cfg(feature = "postgres")]
+pub use postgres::{
+    BlockingPostgresTimeMap, PostgresHistory, PostgresRows, PostgresSnapshot, PostgresTimeMap,
+    PostgresTimes, PostgresWatch,
+};
 pub use snapshot::{Rows, Snapshot};
 #[cfg(feature = "sqlite-system")]
 pub use sqlite::SqliteTimeMap;

@@ -493,15 +493,7 @@ where
         for keys in keys.chunks(PAGE) {
             old.extend(self.versions.newest(keys, Some(after.nanos()))?);
         }
-        let rows = newest.iter().zip(old).map(|((key, new), old)| {
-            let old = old.and_then(|version| version.data);
-            let (old, new) = if from <= to {
-                (old, new.clone())
-            } else {
-                (new.clone(), old)
-            };
-            (key.as_slice(), old, new)
-        });
+        let rows = bytes::net(&newest, old, from <= to);
         self.translation.difference(rows)
     }
 }

@@ -1,0 +1,785 @@
+//! Maps in Postgres databases: [`PostgresTimeMap`], asynchronous, and [`BlockingPostgresTimeMap`] for programs without a
+//! runtime. The same as [`TimeMap`], with `.await`; what is read lazily has a `next` to be awaited.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::ops::RangeBounds;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deltaview_store::versions::{
+    Batch, Changed, KeyRange, Order, Version as StoredVersion, VersionsError,
+};
+use deltaview_store_postgres::deadpool_postgres::Pool;
+use deltaview_store_postgres::tokio_postgres::Transaction;
+use deltaview_store_postgres::{BlockingPostgresVersions, PostgresOptions, PostgresVersions};
+use deltaview_zset::ZSet;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::bytes::{self, Translation};
+use crate::history::Pages;
+use crate::map::{PAGE, SWEEP, over};
+use crate::watch::Seen;
+use crate::{Change, Clock, Delta, Error, SystemClock, Time, TimeMap, Version};
+
+/// A map in a Postgres database, for programs without a runtime: each call waits.
+pub type BlockingPostgresTimeMap<K, V> = TimeMap<K, V, BlockingPostgresVersions>;
+
+impl<K, V> TimeMap<K, V, BlockingPostgresVersions>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    /// Connects to a map by a URL, `postgres://user:password@host:5432/database`, without TLS, creating it where it is
+    /// missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresTimeMap::connect`].
+    pub fn connect(url: &str, name: &str, options: &PostgresOptions) -> Result<Self, Error> {
+        let spec = bytes::spec::<K, V>(name)?;
+        let versions = BlockingPostgresVersions::connect(url, &spec, options, true)?;
+        Ok(Self::over(versions))
+    }
+
+    /// Connects to a map that the database has, and creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`]; and [`ErrorKind::NotDeltaview`](deltaview_store::ErrorKind::NotDeltaview) where the database
+    /// does not have the map.
+    pub fn connect_existing(
+        url: &str,
+        name: &str,
+        options: &PostgresOptions,
+    ) -> Result<Self, Error> {
+        let spec = bytes::spec::<K, V>(name)?;
+        let versions = BlockingPostgresVersions::connect(url, &spec, options, false)?;
+        Ok(Self::over(versions))
+    }
+}
+
+/// A map in a Postgres database, which may be the application's own, and may have graphs and other maps in it. It is cheap
+/// to clone, and its clones are the same map.
+///
+/// It is [`TimeMap`] with `.await`: what is said there of times, costs and errors holds here. Each question and each plain
+/// write is one round trip. Times are by the clock of whoever writes, and are in order all the same, whatever the clocks
+/// of several machines say.
+///
+/// ```no_run
+/// use deltaview_ttkv::PostgresTimeMap;
+/// use deltaview_store_postgres::deadpool_postgres::Pool;
+///
+/// # async fn example(pool: Pool) -> Result<(), Box<dyn std::error::Error>> {
+/// let prices = PostgresTimeMap::<String, i64>::connect(pool, "prices").await?;
+/// let time = prices.put(&"tea".to_string(), &3).await?;
+/// prices.put(&"tea".to_string(), &4).await?;
+/// assert_eq!(prices.get_at(&"tea".to_string(), time).await?, Some(3));
+/// let mut rows = prices.iter_at(time).await?;
+/// while let Some(row) = rows.next().await {
+///     let (name, price) = row?;
+///     println!("{name}: {price}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct PostgresTimeMap<K, V> {
+    versions: PostgresVersions,
+    clock: Arc<dyn Clock>,
+    translation: Translation<K, V>,
+}
+
+impl<K, V> Clone for PostgresTimeMap<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            versions: self.versions.clone(),
+            clock: Arc::clone(&self.clock),
+            translation: self.translation.clone(),
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for PostgresTimeMap<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PostgresTimeMap")
+            .field(&self.versions)
+            .finish()
+    }
+}
+
+impl<K, V> PostgresTimeMap<K, V>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    /// Connects to a map by a pool, in the schema `deltaview`, creating it where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresVersions::connect`].
+    pub async fn connect(pool: Pool, name: &str) -> Result<Self, Error> {
+        Self::connect_with(pool, name, &PostgresOptions::new()).await
+    }
+
+    /// As [`Self::connect`], with options.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn connect_with(
+        pool: Pool,
+        name: &str,
+        options: &PostgresOptions,
+    ) -> Result<Self, Error> {
+        let spec = bytes::spec::<K, V>(name)?;
+        Ok(Self::over(
+            PostgresVersions::connect(pool, &spec, options).await?,
+        ))
+    }
+
+    /// A map over a table of versions.
+    pub fn over(versions: PostgresVersions) -> Self {
+        Self {
+            translation: Translation::of(versions.name()),
+            versions,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// As [`TimeMap::with_clock`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The name of the map.
+    pub fn name(&self) -> &str {
+        self.versions.name()
+    }
+
+    /// As [`TimeMap::last`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn last(&self) -> Result<Option<Time>, Error> {
+        let last = Time::from_nanos(self.versions.state().await?.last);
+        Ok(Some(last).filter(|last| *last > Time::MIN))
+    }
+
+    /// As [`TimeMap::horizon`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn horizon(&self) -> Result<Option<Time>, Error> {
+        let horizon = Time::from_nanos(self.versions.state().await?.horizon);
+        Ok(Some(horizon).filter(|horizon| *horizon > Time::MIN))
+    }
+
+    /// As [`TimeMap::put`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn put(&self, key: &K, value: &V) -> Result<Time, Error> {
+        let batch = self.translation.batch([(key, Some(value))])?;
+        self.write(&batch).await
+    }
+
+    /// As [`TimeMap::put_many`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn put_many<Q: Borrow<K>, W: Borrow<V>>(
+        &self,
+        entries: impl IntoIterator<Item = (Q, W)>,
+    ) -> Result<Time, Error> {
+        let entries = entries.into_iter().map(|(key, value)| (key, Some(value)));
+        let batch = self.translation.batch(entries)?;
+        self.write(&batch).await
+    }
+
+    /// As [`TimeMap::remove`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn remove(&self, key: &K) -> Result<Time, Error> {
+        let batch = self.translation.batch([(key, None::<V>)])?;
+        self.write(&batch).await
+    }
+
+    /// As [`TimeMap::compare_and_put`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn compare_and_put(
+        &self,
+        key: &K,
+        expected: Option<Time>,
+        value: &V,
+    ) -> Result<Time, Error> {
+        let batch = self.translation.expecting(key, expected, Some(value))?;
+        self.write(&batch).await
+    }
+
+    /// As [`TimeMap::compare_and_remove`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn compare_and_remove(&self, key: &K, expected: Time) -> Result<Time, Error> {
+        let batch = self.translation.expecting(key, Some(expected), None)?;
+        self.write(&batch).await
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<Time, Error> {
+        let now = self.clock.now().nanos();
+        Ok(Time::from_nanos(
+            self.versions.write(now, batch).await?.time,
+        ))
+    }
+
+    /// As [`TimeMap::get`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn get(&self, key: &K) -> Result<Option<V>, Error> {
+        let version = self.get_version(key).await?;
+        Ok(version.and_then(|version| version.value))
+    }
+
+    /// As [`TimeMap::get_version`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn get_version(&self, key: &K) -> Result<Option<Version<V>>, Error> {
+        let key = self.translation.key(key)?;
+        let newest = self.versions.newest(&[key], None).await?.pop().flatten();
+        newest
+            .map(|version| self.translation.version(version))
+            .transpose()
+    }
+
+    /// As [`TimeMap::get_at`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn get_at(&self, key: &K, time: Time) -> Result<Option<V>, Error> {
+        let keys = [self.translation.key(key)?];
+        let found = self.newest(&keys, time).await?.pop().flatten();
+        self.translation.value(found)
+    }
+
+    /// As [`TimeMap::get_many_at`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn get_many_at<Q: Borrow<K>>(
+        &self,
+        keys: impl IntoIterator<Item = Q>,
+        time: Time,
+    ) -> Result<Vec<Option<V>>, Error> {
+        let keys = self.translation.keys(keys)?;
+        let found = self.newest(&keys, time).await?;
+        self.translation.values(found)
+    }
+
+    async fn newest(
+        &self,
+        keys: &[Vec<u8>],
+        time: Time,
+    ) -> Result<Vec<Option<StoredVersion>>, Error> {
+        match self.versions.newest(keys, Some(time.nanos())).await {
+            Err(VersionsError::Unsettled { .. }) => {
+                self.settle(time).await?;
+                Ok(self.versions.newest(keys, Some(time.nanos())).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn settle(&self, time: Time) -> Result<(), Error> {
+        over(&*self.clock, self.name(), time)?;
+        Ok(self.versions.settle(time.nanos()).await?)
+    }
+
+    /// Makes sure that a time is over and remembered.
+    async fn settled(&self, time: Time) -> Result<(), Error> {
+        let state = self.versions.state().await?;
+        match state.check(self.name(), time.nanos()) {
+            Err(VersionsError::Unsettled { .. }) => self.settle(time).await,
+            other => Ok(other?),
+        }
+    }
+
+    /// As [`TimeMap::range_at`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn range_at(
+        &self,
+        keys: impl RangeBounds<K>,
+        time: Time,
+    ) -> Result<PostgresRows<K, V>, Error> {
+        let keys = self.translation.range(&keys)?;
+        self.settled(time).await?;
+        Ok(PostgresRows::new(self, keys, time))
+    }
+
+    /// As [`TimeMap::iter_at`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn iter_at(&self, time: Time) -> Result<PostgresRows<K, V>, Error> {
+        self.range_at(.., time).await
+    }
+
+    /// As [`TimeMap::range`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn range(&self, keys: impl RangeBounds<K>) -> Result<PostgresRows<K, V>, Error> {
+        let keys = self.translation.range(&keys)?;
+        let last = Time::from_nanos(self.versions.state().await?.last);
+        Ok(PostgresRows::new(self, keys, last))
+    }
+
+    /// As [`TimeMap::iter`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn iter(&self) -> Result<PostgresRows<K, V>, Error> {
+        self.range(..).await
+    }
+
+    /// As [`TimeMap::snapshot`]. It holds no connection.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn snapshot(&self, time: Time) -> Result<PostgresSnapshot<K, V>, Error> {
+        self.settled(time).await?;
+        Ok(PostgresSnapshot {
+            map: self.clone(),
+            time,
+        })
+    }
+
+    /// As [`TimeMap::history`], and the times of its versions are those of [`TimeMap::times`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn history(&self, key: &K) -> Result<PostgresHistory<K, V>, Error> {
+        Ok(PostgresHistory {
+            key: self.translation.key(key)?,
+            map: self.clone(),
+            pages: Pages::new(),
+        })
+    }
+
+    /// As [`TimeMap::times_all`].
+    pub fn times_all(&self) -> PostgresTimes<K, V> {
+        PostgresTimes {
+            map: self.clone(),
+            pages: Pages::new(),
+        }
+    }
+
+    /// As [`TimeMap::forget_before`], in steps of a thousand versions, each a transaction of its own.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn forget_before(&self, time: Time) -> Result<usize, Error> {
+        match self.versions.forget(time.nanos()).await {
+            Err(VersionsError::Unsettled { .. }) => {
+                self.settle(time).await?;
+                self.versions.forget(time.nanos()).await?;
+            }
+            other => other?,
+        }
+        let (mut deleted, mut rest) = (0, None);
+        loop {
+            let swept = self.versions.sweep(rest.as_ref(), SWEEP).await?;
+            deleted += swept.deleted;
+            rest = swept.rest;
+            if rest.is_none() {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    /// As [`TimeMap::watch`]: the server is asked at pauses that grow to a quarter of a second.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn watch(&self, keys: impl RangeBounds<K>) -> Result<PostgresWatch<K, V>, Error> {
+        Ok(PostgresWatch {
+            keys: self.translation.range(&keys)?,
+            seen: Seen::upto(self.versions.state().await?.last),
+            map: self.clone(),
+            waiting: VecDeque::new(),
+        })
+    }
+}
+
+impl<K, V> PostgresTimeMap<K, V>
+where
+    K: Serialize + DeserializeOwned + Ord,
+    V: Serialize + DeserializeOwned + Ord,
+{
+    /// As [`TimeMap::change`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn change<Q: Borrow<K>, W: Borrow<V>>(
+        &self,
+        entries: impl IntoIterator<Item = (Q, Option<W>)>,
+    ) -> Result<Delta<K, V>, Error> {
+        let mut batch = self.translation.batch(entries)?;
+        batch.with_old = true;
+        let written = self
+            .versions
+            .write(self.clock.now().nanos(), &batch)
+            .await?;
+        self.translation.delta(&batch, written)
+    }
+
+    /// [`Self::change`] inside of the caller's own transaction, on any connection to the database: it and the caller's
+    /// writes are committed together, or not at all. To its end nobody else can write the map. What it returns is what an
+    /// input of a graph takes, in the same transaction.
+    ///
+    /// # Errors
+    ///
+    /// As there, and as [`PostgresVersions::write_in`].
+    pub async fn change_in<Q: Borrow<K>, W: Borrow<V>>(
+        &self,
+        tx: &Transaction<'_>,
+        entries: impl IntoIterator<Item = (Q, Option<W>)>,
+    ) -> Result<Delta<K, V>, Error> {
+        let mut batch = self.translation.batch(entries)?;
+        batch.with_old = true;
+        let now = self.clock.now().nanos();
+        let written = self.versions.write_in(tx, now, &batch).await?;
+        self.translation.delta(&batch, written)
+    }
+
+    /// [`Self::change_in`] of one key, which is set.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn put_in(
+        &self,
+        tx: &Transaction<'_>,
+        key: &K,
+        value: &V,
+    ) -> Result<Delta<K, V>, Error> {
+        self.change_in(tx, [(key, Some(value))]).await
+    }
+
+    /// [`Self::change_in`] of one key, which is removed.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn remove_in(&self, tx: &Transaction<'_>, key: &K) -> Result<Delta<K, V>, Error> {
+        self.change_in(tx, [(key, None::<V>)]).await
+    }
+
+    /// As [`TimeMap::between`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn between(&self, from: Time, to: Time) -> Result<ZSet<(K, V)>, Error> {
+        let (after, upto) = (from.min(to).nanos(), from.max(to).nanos());
+        self.settled(from.max(to)).await?;
+        let (mut newest, mut place) = (BTreeMap::new(), None);
+        loop {
+            let page = self
+                .versions
+                .changes(after, upto, place.as_ref(), PAGE)
+                .await?;
+            place = page.items.last().map(Changed::place);
+            let items = page.items.into_iter();
+            newest.extend(items.map(|changed| (changed.key, changed.version.data)));
+            if !page.more {
+                break;
+            }
+        }
+        let keys: Vec<Vec<u8>> = newest.keys().cloned().collect();
+        let mut old = Vec::new();
+        for keys in keys.chunks(PAGE) {
+            old.extend(self.versions.newest(keys, Some(after)).await?);
+        }
+        let rows = bytes::net(&newest, old, from <= to);
+        self.translation.difference(rows)
+    }
+}
+
+/// A map as of a time: made by [`PostgresTimeMap::snapshot`]. As [`Snapshot`](crate::Snapshot).
+#[derive(Clone, Debug)]
+pub struct PostgresSnapshot<K, V> {
+    map: PostgresTimeMap<K, V>,
+    time: Time,
+}
+
+impl<K, V> PostgresSnapshot<K, V>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    /// The time.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    ///
+    /// As [`TimeMap::get_at`].
+    pub async fn get(&self, key: &K) -> Result<Option<V>, Error> {
+        self.map.get_at(key, self.time).await
+    }
+
+    /// The values of some keys, in the order of the keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`TimeMap::get_at`].
+    pub async fn get_many<Q: Borrow<K>>(
+        &self,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> Result<Vec<Option<V>>, Error> {
+        self.map.get_many_at(keys, self.time).await
+    }
+
+    /// The rows whose keys are in a range, in the order of the keys, lazily.
+    ///
+    /// # Errors
+    ///
+    /// As [`TimeMap::get_at`].
+    pub async fn range(&self, keys: impl RangeBounds<K>) -> Result<PostgresRows<K, V>, Error> {
+        self.map.range_at(keys, self.time).await
+    }
+}
+
+/// Rows of a map as of a time, in the order of their keys, read lazily, from either end. After an error there are no more.
+pub struct PostgresRows<K, V> {
+    map: PostgresTimeMap<K, V>,
+    time: Time,
+    front: VecDeque<(Vec<u8>, StoredVersion)>,
+    back: VecDeque<(Vec<u8>, StoredVersion)>,
+    rest: Option<KeyRange>,
+}
+
+impl<K, V> fmt::Debug for PostgresRows<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresRows")
+            .field("time", &self.time)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K, V> PostgresRows<K, V>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    fn new(map: &PostgresTimeMap<K, V>, keys: KeyRange, time: Time) -> Self {
+        Self {
+            map: map.clone(),
+            time,
+            front: VecDeque::new(),
+            back: VecDeque::new(),
+            rest: Some(keys).filter(|keys| !keys.is_empty()),
+        }
+    }
+
+    /// The next row from the front.
+    pub async fn next(&mut self) -> Option<Result<(K, V), Error>> {
+        self.row(Order::Forward).await
+    }
+
+    /// The next row from the back.
+    pub async fn next_back(&mut self) -> Option<Result<(K, V), Error>> {
+        self.row(Order::Backward).await
+    }
+
+    async fn row(&mut self, order: Order) -> Option<Result<(K, V), Error>> {
+        let row = self.read(order).await.transpose()?;
+        if row.is_err() {
+            self.rest = None;
+            self.front.clear();
+            self.back.clear();
+        }
+        Some(row)
+    }
+
+    async fn read(&mut self, order: Order) -> Result<Option<(K, V)>, Error> {
+        let is_empty = |rows: &Self| match order {
+            Order::Forward => rows.front.is_empty(),
+            Order::Backward => rows.back.is_empty(),
+        };
+        while is_empty(self)
+            && let Some(keys) = &self.rest
+        {
+            let versions = &self.map.versions;
+            let page = versions.range(keys, self.time.nanos(), order, PAGE).await?;
+            match order {
+                Order::Forward => self.front.extend(page.rows),
+                Order::Backward => self.back.extend(page.rows),
+            }
+            self.rest = page.rest.filter(|keys| !keys.is_empty());
+        }
+        let row = match order {
+            Order::Forward => self.front.pop_front().or_else(|| self.back.pop_back()),
+            Order::Backward => self.back.pop_front().or_else(|| self.front.pop_back()),
+        };
+        row.map(|row| self.map.translation.row(row)).transpose()
+    }
+}
+
+/// The versions of a key, the newest first, read lazily: made by [`PostgresTimeMap::history`]. After an error there are no
+/// more. Where the past is forgotten while it is read, that is an [`Error::Forgotten`].
+pub struct PostgresHistory<K, V> {
+    map: PostgresTimeMap<K, V>,
+    key: Vec<u8>,
+    pages: Pages<StoredVersion>,
+}
+
+impl<K, V> fmt::Debug for PostgresHistory<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresHistory").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> PostgresHistory<K, V>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    /// The next version.
+    pub async fn next(&mut self) -> Option<Result<Version<V>, Error>> {
+        if let Some((before, size)) = self.pages.wanted() {
+            let page = self.map.versions.versions(&self.key, before, size).await;
+            let page = page.map_err(Error::from);
+            if let Err(error) = page.and_then(|page| self.pages.take(self.map.name(), page)) {
+                self.pages.stop();
+                return Some(Err(error));
+            }
+        }
+        let version = self.pages.pop(|version| version.time)?;
+        Some(self.map.translation.version(version))
+    }
+}
+
+/// The times at which anything was written, the newest first, read lazily: made by [`PostgresTimeMap::times_all`]. After an
+/// error there are no more. Where the past is forgotten while it is read, that is an [`Error::Forgotten`].
+pub struct PostgresTimes<K, V> {
+    map: PostgresTimeMap<K, V>,
+    pages: Pages<i64>,
+}
+
+impl<K, V> fmt::Debug for PostgresTimes<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresTimes").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> PostgresTimes<K, V>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    /// The next time.
+    pub async fn next(&mut self) -> Option<Result<Time, Error>> {
+        if let Some((before, size)) = self.pages.wanted() {
+            let page = self.map.versions.times(before, size).await;
+            let page = page.map_err(Error::from);
+            if let Err(error) = page.and_then(|page| self.pages.take(self.map.name(), page)) {
+                self.pages.stop();
+                return Some(Err(error));
+            }
+        }
+        self.pages.pop(|time| *time).map(Time::from_nanos).map(Ok)
+    }
+}
+
+/// Waits for changes of keys in a range: made by [`PostgresTimeMap::watch`]. Each is told once, in the order of time and
+/// key, and none is left out.
+pub struct PostgresWatch<K, V> {
+    map: PostgresTimeMap<K, V>,
+    keys: KeyRange,
+    seen: Seen,
+    waiting: VecDeque<Changed>,
+}
+
+impl<K, V> fmt::Debug for PostgresWatch<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresWatch")
+            .field("map", &self.map)
+            .field("seen", &self.seen.upto)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K, V> PostgresWatch<K, V>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    /// The next change, or nothing if there is none within a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Watch::next_within`](crate::Watch::next_within).
+    pub async fn next_within(&mut self, timeout: Duration) -> Result<Option<Change<K, V>>, Error> {
+        let deadline = Instant::now().checked_add(timeout);
+        loop {
+            if let Some(changed) = self.waiting.pop_front() {
+                return Ok(Some(self.map.translation.change(changed)?));
+            }
+            let versions = &self.map.versions;
+            if self.seen.reading == self.seen.upto {
+                let left = deadline.map_or(timeout, |deadline| {
+                    deadline.saturating_duration_since(Instant::now())
+                });
+                let last = versions.wait(self.seen.upto, left).await?;
+                if last <= self.seen.upto {
+                    return Ok(None);
+                }
+                self.seen.reading = last;
+            }
+            let (upto, reading) = (self.seen.upto, self.seen.reading);
+            let page = versions
+                .changes(upto, reading, self.seen.place.as_ref(), PAGE)
+                .await?;
+            let last = page.items.last().map(Changed::place);
+            self.seen.page(last, page.more);
+            let changes = page.items.into_iter();
+            self.waiting
+                .extend(changes.filter(|changed| self.keys.contains(&changed.key)));
+        }
+    }
+}

@@ -54,6 +54,7 @@
 //! - `sqlite`: [`SqliteStore`](https://docs.rs/deltaview-store-sqlite), with SQLite compiled in; `sqlite-system` links
 //!   the system's.
 //! - `postgres`: [`PostgresStore`](https://docs.rs/deltaview-store-postgres), over tokio-postgres and deadpool-postgres.
+//! - `ttkv`: [`TimeMap`](https://docs.rs/deltaview-ttkv), a key-value map that remembers, on the stores that are chosen.
 //! - `schema-command`: a ready command that prints the tables of your graphs, for an xtask of your own.
 //! - `svg`: pictures of a graph as SVG.
 //! - `uuid`, `rust_decimal`, `chrono`, `jiff`: their types as keys.
@@ -87,6 +88,8 @@ pub use deltaview_store_postgres::{PostgresOptions, PostgresStore};
 pub use deltaview_store_sqlite as sqlite;
 #[cfg(feature = "sqlite-system")]
 pub use deltaview_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
+#[cfg(feature = "ttkv")]
+pub use deltaview_ttkv as ttkv;
 
 /// All that a query and its use need: `use deltaview::prelude::*;`.
 pub mod prelude {
@@ -123,4 +126,8 @@ mod docs {
 
     #[doc = include_str!("../../../docs/coming-from-sql.md")]
     mod coming_from_sql {}
+
+    #[cfg(all(feature = "ttkv", feature = "sqlite-system"))]
+    #[doc = include_str!("../../../docs/time-travel.md")]
+    mod time_travel {}
 }

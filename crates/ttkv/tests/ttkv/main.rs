@@ -1,6 +1,7 @@
 //! The map, on every store.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cli;
 mod common;
 mod files;
 mod model;

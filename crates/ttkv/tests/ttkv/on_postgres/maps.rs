@@ -6,6 +6,7 @@ use deltaview_store_postgres::PostgresOptions;
 use deltaview_ttkv::{BlockingPostgresTimeMap, Error, Time};
 use proptest::prelude::*;
 
+use crate::cli::printed;
 use crate::common::Hand;
 use crate::model::{Key, Value, run, steps};
 
@@ -126,4 +127,17 @@ fn many_rows_and_two_maps_of_long_names() {
     assert!(
         matches!(other.unwrap_err(), Error::Store(error) if error.kind() == deltaview_store::ErrorKind::Mismatch)
     );
+}
+
+#[test]
+fn each_command_on_a_server() {
+    let place = Place::new();
+    let arguments = ["--schema", &place.0, "--map", "shop"];
+    let first = printed(&url(), &[&arguments[..], &["put", "tea", "3"]].concat());
+    printed(&url(), &[&arguments[..], &["put", "tea", "4"]].concat());
+    let then = printed(
+        &url(),
+        &[&arguments[..], &["get", "tea", "--at", &first]].concat(),
+    );
+    assert_eq!(then, "3");
 }

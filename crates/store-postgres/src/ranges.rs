@@ -139,7 +139,10 @@ impl RangeShape {
             format!(
                 " ORDER BY {} FETCH FIRST {} ROWS WITH TIES",
                 order_by(terms, backward),
-                self.rows.saturating_add(1)
+                // All rows, where more are wished for than the server can count.
+                i64::try_from(self.rows)
+                    .unwrap_or(i64::MAX)
+                    .saturating_add(1)
             )
         };
         let searches: Vec<String> = first

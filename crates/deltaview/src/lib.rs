@@ -56,6 +56,8 @@
 //! - `postgres`: [`PostgresStore`](https://docs.rs/deltaview-store-postgres), over tokio-postgres and deadpool-postgres.
 //! - `ttkv`: [`TimeMap`](https://docs.rs/deltaview-ttkv), a key-value map that remembers, on the stores that are chosen.
 //! - `schema-command`: a ready command that prints the tables of your graphs, for an xtask of your own.
+//! - `metrics`: numbers of the work that stores do, by the crate of that name: see [`observe`]. Spans and events of
+//!   `tracing` are there without a feature.
 //! - `svg`: pictures of a graph as SVG.
 //! - `uuid`, `rust_decimal`, `chrono`, `jiff`: their types as keys.
 //!
@@ -73,8 +75,9 @@ pub use deltaview_schema::{
     KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, TimeKey, codec,
 };
 pub use deltaview_store::{
-    ChangeId, CommitOptions, Committed, Delta, Error, ErrorKind, Flush, MemoryStore, Pending, Reading,
-    RowDifference, Rows, Store, Subscription, Time, Verified, View, catalog, protocol,
+    ChangeId, CommitOptions, Committed, Delta, Error, ErrorKind, Flush, MemoryStore, Pending,
+    Reading, RowDifference, Rows, Store, Subscription, Time, Verified, View, catalog, observe,
+    protocol,
 };
 pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet, render_table};
 

@@ -7,7 +7,7 @@ use deltaview_graph::{
     Change, Commit, Fetch, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet, Write,
 };
 use deltaview_schema::{KeyValue, TableSchema};
-use deltaview_store::Error;
+use deltaview_store::{Error, observe};
 use deltaview_zset::{Weight, WeightOverflow};
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params_from_iter};
@@ -77,6 +77,7 @@ impl Engine {
             step = match step {
                 Step::Done(commit) => return Ok(commit),
                 Step::Fetch(mut fetches, tick) => {
+                    observe::fetching(&self.graph, &fetches);
                     self.answer(conn, &mut fetches)?;
                     tick.resume(fetches)?
                 }

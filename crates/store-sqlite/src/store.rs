@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use deltaview_graph::{Bounds, Change, Changes, Fetch, Graph, Order, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::not_reached;
+use deltaview_store::observe::Watched;
 use deltaview_store::protocol::Status;
 use deltaview_store::{
     CommitOptions, Committed, Error, ErrorKind, Flush, Reading, Rows, Store, Subscription,
@@ -259,6 +260,38 @@ impl SqliteStore {
         Error::new(ErrorKind::Busy, format!("graph `{graph}`: {why}"))
     }
 
+    fn commit_change(
+        &mut self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
+        let doing = || {
+            format!(
+                "committing a change of graph `{}`",
+                self.engine.graph.name()
+            )
+        };
+        // Somebody else may have committed since: nothing that was read before is trusted.
+        self.state.forget();
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .context(doing)?;
+        let time = match self.engine.draw_for(&tx, options)? {
+            Drawn::Time(time) => time,
+            Drawn::Committed(time) => return Ok(Committed::known_by_name(time)),
+            Drawn::InTurn => {
+                drop(tx);
+                return self.commit_in_turn(change, options);
+            }
+        };
+        let commit = self.engine.run(&tx, &mut self.state, change, time)?;
+        tx.commit().context(doing)?;
+        let changes: Changes = self.state.absorb(commit);
+        self.state.forget();
+        Ok(Committed::new(time, changes))
+    }
+
     /// A number that this store has not drawn before.
     pub(crate) fn drawn(&mut self) -> u64 {
         self.drawn += 1;
@@ -349,31 +382,11 @@ impl Store for SqliteStore {
         change: &Change,
         options: &CommitOptions,
     ) -> Result<Committed, Error> {
-        let doing = || {
-            format!(
-                "committing a change of graph `{}`",
-                self.engine.graph.name()
-            )
-        };
-        // Somebody else may have committed since: nothing that was read before is trusted.
-        self.state.forget();
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .context(doing)?;
-        let time = match self.engine.draw_for(&tx, options)? {
-            Drawn::Time(time) => time,
-            Drawn::Committed(time) => return Ok(Committed::known_by_name(time)),
-            Drawn::InTurn => {
-                drop(tx);
-                return self.commit_in_turn(change, options);
-            }
-        };
-        let commit = self.engine.run(&tx, &mut self.state, change, time)?;
-        tx.commit().context(doing)?;
-        let changes: Changes = self.state.absorb(commit);
-        self.state.forget();
-        Ok(Committed::new(time, changes))
+        let watched = Watched::begin(&self.engine.graph, options.time().flush);
+        let span = watched.span().clone();
+        let result = span.in_scope(|| self.commit_change(change, options));
+        watched.end(&result);
+        result
     }
 
     fn status(&self) -> Result<Status, Error> {

@@ -28,6 +28,7 @@ mod contract;
 mod error;
 pub mod feed;
 mod memory;
+pub mod observe;
 pub mod protocol;
 #[cfg(feature = "schema-command")]
 pub mod schema_command;

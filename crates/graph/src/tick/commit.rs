@@ -133,6 +133,11 @@ impl Commit {
             })
     }
 
+    /// The number of rows that change, over all tables.
+    pub fn rows(&self) -> usize {
+        self.tables.values().map(|delta| delta.len()).sum()
+    }
+
     pub(crate) fn into_changes(self) -> Changes {
         let tables = self
             .tables

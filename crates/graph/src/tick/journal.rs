@@ -61,6 +61,8 @@ impl JournalKind {
 pub(crate) struct RowCodec {
     /// Of a `Delta<T>`.
     pub(crate) encode: fn(&(dyn Any + Send + Sync)) -> Result<Vec<u8>, CodecError>,
+    /// The number of rows of a `Delta<T>`; none of anything else.
+    pub(crate) len: fn(&(dyn Any + Send + Sync)) -> Option<usize>,
     /// A `Delta<T>`.
     pub(crate) decode: fn(&[u8]) -> Result<Slot, TickErrorKind>,
     /// The `Edits<T>` that make the same delta, of a keyed table or of an input.
@@ -76,6 +78,7 @@ impl RowCodec {
                     .expect("an edge carries the type that the builder gave it");
                 encode_rows(delta.iter().map(|(row, weight)| (row, *weight)))
             },
+            len: |slot| slot.downcast_ref::<Delta<T>>().map(Vec::len),
             decode: |bytes| {
                 let delta: Delta<T> = decode_rows(bytes)?;
                 Ok((!delta.is_empty()).then(|| Arc::new(delta) as Arc<dyn Any + Send + Sync>))

@@ -52,6 +52,8 @@ pub use rederive::{Rederivation, Rederived};
 pub use stages::Stages;
 pub(crate) use stages::{StageRun, shared};
 
+use tracing::{Level, enabled, trace};
+
 use crate::change::Change;
 use crate::error::{TickError, TickErrorKind, panic_message};
 use crate::operators::{AfterReads, Apply, Reads, StepNeeds};
@@ -272,7 +274,22 @@ impl<'g> Tick<'g> {
         self.slots[position] = slot;
         self.tables.extend(tables);
         self.ran[position] = true;
+        if enabled!(target: "deltaview", Level::TRACE) {
+            let rows_in: usize = vertex.inputs.iter().map(|&input| self.rows(input)).sum();
+            let rows_out = self.rows(position);
+            trace!(target: "deltaview", graph = plan.name, vertex = vertex.name, rows_in, rows_out, "vertex");
+        }
         Ok(())
+    }
+
+    /// The number of rows that a vertex has put out.
+    fn rows(&self, position: usize) -> usize {
+        let vertex = &self.graph.vertices()[position];
+        let written = vertex.operator.arranges();
+        let written = written.and_then(|table| self.tables.get(&table));
+        let slot = self.slots[position].as_deref();
+        let put_out = slot.and_then(|slot| (vertex.codec.len)(slot));
+        written.map_or(put_out.unwrap_or(0), |delta| delta.len())
     }
 }
 

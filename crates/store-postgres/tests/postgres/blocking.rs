@@ -7,9 +7,7 @@ use std::time::Duration;
 use deltaview_graph::{Bounds, Change, Explanation, Fetch, Graph, Order, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::Follow;
-use deltaview_store::{
-    Committed, Delta, Error, Reading, Rows, Store, Subscription, Verified,
-};
+use deltaview_store::{Committed, Delta, Error, Reading, Rows, Store, Subscription, Verified};
 use deltaview_store_postgres::{PostgresStore, Snapshot};
 use tokio::runtime::Runtime;
 

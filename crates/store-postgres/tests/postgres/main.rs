@@ -30,8 +30,8 @@ mod wire;
 mod on_postgres {
     mod basics;
     mod faults;
-    mod json;
     mod feed;
+    mod json;
     mod key_order;
     mod lost;
     mod order;

@@ -12,7 +12,7 @@ use deltaview_store::protocol::{
     AtOnce, Course, Evidence, Job, Ledger, Next, Passed, Refusal, Request, Status, Ticket,
     TimedOut, Wait, WorkerId,
 };
-use deltaview_store::{ChangeId, CommitOptions, Committed, Error, Flush};
+use deltaview_store::{ChangeId, CommitOptions, Committed, Error, Flush, observe};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub(crate) use heart::Heart;
@@ -229,6 +229,9 @@ impl SqliteStore {
             if let Some(heart) = &self.heart {
                 heart.hold(way.course.held());
             }
+            for time in way.course.taken_over() {
+                observe::took_over(&self.engine.graph, time);
+            }
             match next? {
                 Next::Done { time, .. } => return Ok(Committed::known_by_name(time)),
                 Next::Stage(job) => {
@@ -241,12 +244,14 @@ impl SqliteStore {
                     watch.has_changed(&self.conn)?;
                     while looked.elapsed() < LOOK {
                         if !watch.pause(Some(way.deadline)) {
+                            observe::waited(&self.engine.graph, looked);
                             return Err(timed_out(wait, way.began).into());
                         }
                         if watch.has_changed(&self.conn)? {
                             break;
                         }
                     }
+                    observe::waited(&self.engine.graph, looked);
                 }
             }
         }
@@ -315,6 +320,7 @@ impl SqliteStore {
             engine.write_stage(tx, job, &passed, &commit, &entries)?;
             Ok(passed)
         })?;
+        observe::passed_stage(job.ticket.time(), job.stage, commit.rows());
         stages.pass(commit);
         way.course.passed(job, &passed);
         match passed {

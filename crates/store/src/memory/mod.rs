@@ -13,6 +13,7 @@ use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::feed::queue::Feeds;
 use crate::feed::{check_cursor_name, not_reached};
+use crate::observe::Watched;
 use crate::protocol::{AtOnce, Ledger, Status};
 use crate::{
     CommitOptions, Committed, Error, ErrorKind, Flush, Reading, Rows, Store, Subscription,
@@ -174,14 +175,19 @@ impl Store for MemoryStore {
         change: &Change,
         options: &CommitOptions,
     ) -> Result<Committed, Error> {
-        let deadline = Instant::now() + options.deadline().unwrap_or(DEADLINE);
-        match self.commit_at_once(change, options, deadline)? {
-            Some(committed) => {
-                self.wake();
-                Ok(committed)
+        let watched = Watched::begin(&self.shared.graph, options.time().flush);
+        let result = watched.span().in_scope(|| {
+            let deadline = Instant::now() + options.deadline().unwrap_or(DEADLINE);
+            match self.commit_at_once(change, options, deadline)? {
+                Some(committed) => {
+                    self.wake();
+                    Ok(committed)
+                }
+                None => self.commit_in_turn(change, options, deadline),
             }
-            None => self.commit_in_turn(change, options, deadline),
-        }
+        });
+        watched.end(&result);
+        result
     }
 
     fn status(&self) -> Result<Status, Error> {

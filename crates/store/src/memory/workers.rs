@@ -9,7 +9,7 @@ use super::{MemoryStore, State};
 use crate::protocol::{
     Course, Evidence, Failed, Job, Next, Passed, Request, Ticket, TimedOut, Wait, WorkerId,
 };
-use crate::{ChangeId, CommitOptions, Committed, Error, Flush};
+use crate::{ChangeId, CommitOptions, Committed, Error, Flush, Store, observe};
 
 /// For how long the names of changes are known.
 const NAMES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -246,6 +246,9 @@ impl MemoryStore {
             let committed = committed.and_then(|id| state.names.committed.get(id).copied());
             let next = way.course.advance(&mut state.ledger, committed, self.now());
             forget_journals(&mut state);
+            for time in way.course.taken_over() {
+                observe::took_over(self.graph(), time);
+            }
             match next? {
                 Next::Done { time, .. } => return Ok(Committed::known_by_name(time)),
                 Next::Stage(job) => match self.stage(&mut way, &mut state, &job)? {
@@ -261,7 +264,10 @@ impl MemoryStore {
                 },
                 Next::Wait(wait) => {
                     drop(state);
-                    if !self.wait_for_a_turn(seen, deadline) {
+                    let waiting = Instant::now();
+                    let turned = self.wait_for_a_turn(seen, deadline);
+                    observe::waited(self.graph(), waiting);
+                    if !turned {
                         return Err(self.timed_out(wait, began).into());
                     }
                 }
@@ -333,6 +339,7 @@ impl MemoryStore {
         let journal = commit.journal()?;
         let passed = way.course.pass(&mut state.ledger, job)?;
         state.tables.absorb_stage(&commit);
+        observe::passed_stage(job.ticket.time(), job.stage, commit.rows());
         stages.pass(commit);
         way.course.passed(job, &passed);
         match passed {

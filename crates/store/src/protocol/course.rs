@@ -31,6 +31,8 @@ pub struct Course {
     /// Holders of which the database has shown that they are dead.
     gone: Vec<i64>,
     finished: Option<i64>,
+    /// Times that were taken over since somebody asked.
+    taken: Vec<i64>,
 }
 
 #[derive(Debug)]
@@ -111,6 +113,7 @@ impl Course {
             lease,
             gone: Vec::new(),
             finished: None,
+            taken: Vec::new(),
         }
     }
 
@@ -297,7 +300,13 @@ impl Course {
         if let TakenOver::Ticket { ticket, .. } = taken {
             self.over.push(ticket);
         }
+        self.taken.push(blocker.time);
         Ok(None)
+    }
+
+    /// The times of dead workers that were taken over since this was asked last, to be told.
+    pub fn taken_over(&mut self) -> Vec<i64> {
+        std::mem::take(&mut self.taken)
     }
 
     /// A stage is written: in the same transaction as its tables. The inputs are in the journal from the first one on.

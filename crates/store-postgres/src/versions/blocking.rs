@@ -78,20 +78,12 @@ impl BlockingPostgresVersions {
         })
     }
 
-    /// Runs statements on a connection of the pool: to see what else is in the database.
-    ///
-    /// # Errors
-    ///
-    /// The database refuses them, or can't be reached.
-    pub fn batch_execute(&self, sql: &str) -> Result<(), Error> {
-        self.runtime.block_on(async {
-            let connection = self.versions.connection().await?;
-            let done = connection.batch_execute(sql).await;
-            done.context(|| "running statements".to_string())
-        })
+    /// Waits for a future, on the runtime that this table has.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
     }
 
-    /// The same table, asynchronous. Its futures run on the runtime that this one has.
+    /// The same table, asynchronous: see [`Self::block_on`].
     pub fn versions(&self) -> &PostgresVersions {
         &self.versions
     }

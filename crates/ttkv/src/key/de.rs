@@ -1,6 +1,6 @@
 //! Bytes into keys: a serde deserializer that takes what the serializer makes, and nothing else.
 
-use serde::de::value::U32Deserializer;
+use serde::de::value::{U8Deserializer, U32Deserializer, U64Deserializer};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, IntoDeserializer,
     MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -532,8 +532,12 @@ impl<'de> MapAccess<'de> for AsMap<'_, 'de> {
         let Some(position) = self.position.take() else {
             return Ok(None);
         };
-        let position: U32Deserializer<KeyError> = position.into_deserializer();
-        seed.deserialize(position).map(Some)
+        // Serde's buffer takes these two widths for a position, and all other integers come as wide ones.
+        let read = match u8::try_from(position) {
+            Ok(position) => seed.deserialize(U8Deserializer::<KeyError>::new(position)),
+            Err(_) => seed.deserialize(U64Deserializer::<KeyError>::new(position.into())),
+        };
+        read.map(Some)
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value> {

@@ -10,5 +10,6 @@ mod questions;
 
 /// The tests that need a server: `cargo xtask test` knows them by the name of this module.
 mod on_postgres {
+    mod asynchronous;
     mod maps;
 }

@@ -349,6 +349,8 @@ fn a_watch_tells_each_change_once<S: Versions>(map: &TimeMap<String, i64, S>) {
         watch.next_within(Duration::ZERO).unwrap().unwrap().value,
         Some(5)
     );
+    let removed = again.next_within(Duration::ZERO).unwrap().unwrap();
+    assert_eq!((removed.time, removed.value), (gone, None));
     map.forget_before(map.put(&key("c"), &6).unwrap()).unwrap();
     assert!(matches!(
         again.next_within(Duration::ZERO).unwrap_err(),
@@ -356,10 +358,7 @@ fn a_watch_tells_each_change_once<S: Versions>(map: &TimeMap<String, i64, S>) {
     ));
 }
 
-fn a_watch_is_woken<S: Versions + Send>(map: &TimeMap<String, i64, S>)
-where
-    TimeMap<String, i64, S>: Sized,
-{
+fn a_watch_is_woken<S: Versions + Send>(map: &TimeMap<String, i64, S>) {
     let mut watch = map.watch(..).unwrap();
     let at = std::thread::scope(|scope| {
         let waiting = scope.spawn(move || watch.next_within(Duration::from_secs(60)).unwrap());

@@ -184,8 +184,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     /// A key's decoder gives the position of a variant as this, and every other integer as a wider one.
-    fn visit_u32<E>(self, position: u32) -> Result<Json, E> {
-        Ok(Json::Variant(position, Vec::new()))
+    fn visit_u8<E>(self, position: u8) -> Result<Json, E> {
+        Ok(Json::Variant(position.into(), Vec::new()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Json, E> {

@@ -10,7 +10,7 @@ use crate::cli::printed;
 use crate::common::Hand;
 use crate::model::{Key, Value, run, steps};
 
-fn url() -> String {
+pub(crate) fn url() -> String {
     std::env::var("DELTAVIEW_TEST_POSTGRES").expect(
         "DELTAVIEW_TEST_POSTGRES must be the URL of a Postgres server: `cargo xtask test` starts one, \
          `cargo xtask test --skip-postgres` leaves these tests out",
@@ -18,10 +18,10 @@ fn url() -> String {
 }
 
 /// A schema that nobody else uses. It is dropped with everything in it.
-struct Place(String);
+pub(crate) struct Place(String);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static PLACES: AtomicU32 = AtomicU32::new(0);
         let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
         Self(format!(
@@ -32,7 +32,7 @@ impl Place {
         ))
     }
 
-    fn options(&self) -> PostgresOptions {
+    pub(crate) fn options(&self) -> PostgresOptions {
         PostgresOptions::new().schema(&self.0)
     }
 
@@ -47,7 +47,10 @@ impl Drop for Place {
         let map =
             BlockingPostgresTimeMap::<u8, u8>::connect(&url(), "last", &self.options()).unwrap();
         let sql = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", self.0);
-        map.versions().batch_execute(&sql).unwrap();
+        map.versions().block_on(async {
+            let client = map.versions().versions().pool().get().await.unwrap();
+            client.batch_execute(&sql).await.unwrap();
+        });
     }
 }
 

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS "deltaview_last_update" (
 CREATE TABLE IF NOT EXISTS "deltaview_clock" (
   "graph" TEXT NOT NULL PRIMARY KEY,
   "t" INTEGER NOT NULL,
+  "complete" INTEGER NOT NULL,
   "format_version" INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS "deltaview_cursors" (
@@ -39,6 +40,41 @@ CREATE TABLE IF NOT EXISTS "deltaview_feed" (
   "rows" BLOB NOT NULL,
   PRIMARY KEY ("graph", "vertex", "t", "part")
 ) STRICT;
+CREATE TABLE IF NOT EXISTS "deltaview_times" (
+  "graph" TEXT NOT NULL,
+  "t" INTEGER NOT NULL,
+  "flush" TEXT NOT NULL,
+  "journaled" INTEGER NOT NULL,
+  "passed" INTEGER NOT NULL,
+  "holder" TEXT NOT NULL,
+  "epoch" INTEGER NOT NULL,
+  "rewound_from" INTEGER,
+  "since" INTEGER NOT NULL,
+  "lease_until" INTEGER,
+  "change_id" TEXT NOT NULL,
+  "state" TEXT NOT NULL,
+  "vertex" TEXT,
+  "message" TEXT,
+  PRIMARY KEY ("graph", "t")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS "deltaview_journal" (
+  "graph" TEXT NOT NULL,
+  "t" INTEGER NOT NULL,
+  "stage" INTEGER NOT NULL,
+  "n" INTEGER NOT NULL,
+  "kind" TEXT NOT NULL,
+  "name" TEXT NOT NULL,
+  "rows" BLOB NOT NULL,
+  PRIMARY KEY ("graph", "t", "stage", "n")
+) STRICT;
+CREATE TABLE IF NOT EXISTS "deltaview_changes" (
+  "graph" TEXT NOT NULL,
+  "change_id" TEXT NOT NULL,
+  "t" INTEGER NOT NULL,
+  "at" INTEGER NOT NULL,
+  PRIMARY KEY ("graph", "change_id")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS "deltaview_changes__t" ON "deltaview_changes" ("graph", "t");
 
 -- The graph `flights`.
 CREATE TABLE "flights__airlines__by_carrier" (
@@ -681,4 +717,4 @@ rows	any number of rows a key',
   1
 );
 INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__visibility__view', 0);
-INSERT INTO "deltaview_clock" ("graph", "t", "format_version") VALUES ('flights', 0, 1);
+INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('flights', 0, 0, 1);

@@ -25,14 +25,16 @@ struct Unit;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Wrapped(Option<i16>);
 
+type Options = (
+    Option<Option<Option<u8>>>,
+    Option<()>,
+    Option<Unit>,
+    Wrapped,
+);
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Nested {
-    options: (
-        Option<Option<Option<u8>>>,
-        Option<()>,
-        Option<Unit>,
-        Wrapped,
-    ),
+    options: Options,
     event: Event,
     list: Vec<Option<i64>>,
     map: BTreeMap<String, Option<bool>>,

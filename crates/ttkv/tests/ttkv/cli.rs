@@ -132,12 +132,14 @@ enum Kind {
     At(u8, String),
 }
 
+type Mixed = (Kind, Option<f64>);
+
 #[test]
 fn it_reads_and_writes_what_a_program_does() {
     let temp = Temp::new();
     let store = temp.db();
     let store = store.to_str().unwrap();
-    let map: SqliteTimeMap<(Kind, Option<f64>), Option<(u8, bool)>> = temp.map("map");
+    let map: SqliteTimeMap<Mixed, Option<(u8, bool)>> = temp.map("map");
     map.put(&(Kind::At(1, "x".into()), None), &Some((1, true)))
         .unwrap();
     map.put(&(Kind::Plain, Some(0.5)), &None).unwrap();

@@ -15,6 +15,8 @@ use crate::names::{qualified, quote};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Nothing,
+    /// The map, of whose types it knows less than whoever opens it.
+    Vague,
     Same,
 }
 
@@ -54,7 +56,10 @@ pub(super) async fn check(
         .map(|name| format!("`{name}` is in the catalog, missing in the database"))
         .collect();
     if missing.is_empty() {
-        return Ok(Found::Same);
+        let is_vague =
+            |stored: &Option<String>, opened: &Option<String>| stored.is_none() && opened.is_some();
+        let learns = is_vague(&entry.key, &spec.key) || is_vague(&entry.value, &spec.value);
+        return Ok(if learns { Found::Vague } else { Found::Same });
     }
     let message = format!(
         "the database has only a part of map `{}`: something else than deltaview has changed it. Nothing was changed. \
@@ -75,7 +80,7 @@ pub(super) async fn create(
     let doing = || format!("creating the tables of map `{}`", spec.name);
     let (name, key, value) = (&spec.name, &spec.key, &spec.value);
     let maps = qualified(namespace, MAPS);
-    if let Found::Same = check(client, namespace, spec, statements).await? {
+    if check(client, namespace, spec, statements).await? != Found::Nothing {
         let sql = format!(
             "UPDATE {maps} SET \"key\" = COALESCE(\"key\", $2), \"value\" = COALESCE(\"value\", $3) WHERE \"map\" = $1 \
              AND (\"key\" IS NULL OR \"value\" IS NULL)"

@@ -113,7 +113,7 @@ impl PostgresVersions {
         scope.begin().await.context(connecting)?;
         let found = catalog::check(scope.client(), namespace, spec, &statements).await?;
         drop(scope);
-        if may_create {
+        if may_create && found != Found::Same {
             let doing = || format!("creating the tables of map `{}`", spec.name);
             let scope = Scope::new(connection(pool.clone()).await?, Kind::Write);
             scope.begin().await.context(doing)?;

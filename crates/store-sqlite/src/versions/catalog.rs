@@ -14,6 +14,8 @@ use crate::error::Context;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Nothing,
+    /// The map, of whose types it knows less than whoever opens it.
+    Vague,
     Same,
 }
 
@@ -59,7 +61,10 @@ pub(super) fn check(conn: &Connection, spec: &MapSpec) -> Result<Found, Error> {
         }
     }
     if missing.is_empty() {
-        return Ok(Found::Same);
+        let is_vague =
+            |stored: &Option<String>, opened: &Option<String>| stored.is_none() && opened.is_some();
+        let learns = is_vague(&entry.key, &spec.key) || is_vague(&entry.value, &spec.value);
+        return Ok(if learns { Found::Vague } else { Found::Same });
     }
     let message = format!(
         "the database has only a part of map `{}`: something else than deltaview has changed it. Nothing was changed. \
@@ -74,7 +79,7 @@ pub(super) fn check(conn: &Connection, spec: &MapSpec) -> Result<Found, Error> {
 pub(super) fn create(tx: &Transaction<'_>, spec: &MapSpec) -> Result<(), Error> {
     let doing = || format!("creating the tables of map `{}`", spec.name);
     let (name, key, value) = (&spec.name, &spec.key, &spec.value);
-    if let Found::Same = check(tx, spec)? {
+    if check(tx, spec)? != Found::Nothing {
         let sql = format!(
             "UPDATE \"{MAPS}\" SET \"key\" = coalesce(\"key\", ?2), \"value\" = coalesce(\"value\", ?3) WHERE \"map\" = ?1"
         );

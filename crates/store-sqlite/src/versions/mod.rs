@@ -118,7 +118,7 @@ impl SqliteVersions {
         conn.busy_timeout(options.busy_timeout).context(doing)?;
         // Looked at before anything is written, so that a file that is refused stays as it was.
         match (access, catalog::check(&conn, spec)?) {
-            (Access::Create, _) => {
+            (Access::Create, Found::Nothing | Found::Vague) => {
                 let tx = conn
                     .transaction_with_behavior(TransactionBehavior::Immediate)
                     .context(doing)?;
@@ -134,8 +134,10 @@ impl SqliteVersions {
                 );
                 return Err(Error::new(ErrorKind::NotDeltaview, message));
             }
-            (Access::Existing, Found::Same) => configure(&conn, options).context(doing)?,
-            (Access::ReadOnly, Found::Same) => {}
+            (Access::Create, Found::Same) | (Access::Existing, _) => {
+                configure(&conn, options).context(doing)?;
+            }
+            (Access::ReadOnly, _) => {}
         }
         conn.set_prepared_statement_cache_capacity(32);
         Ok(Self {

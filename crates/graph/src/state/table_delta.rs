@@ -11,7 +11,7 @@ use super::secondary::SecondaryKeys;
 use super::{Arrangement, ErasedArrangement, TypedTable};
 use crate::delta::{ArrangedDelta, by_key};
 use crate::error::TickErrorKind;
-use crate::tick::{Slot, Write, encode_rows, shared};
+use crate::tick::{Slot, Write, shared};
 
 /// The change of a table, without its types.
 pub(crate) trait ErasedDelta: Any + Send + Sync {
@@ -23,8 +23,6 @@ pub(crate) trait ErasedDelta: Any + Send + Sync {
     fn len(&self) -> usize;
     /// The rows as a Z-set: a `ZSet<T>`.
     fn to_zset(&self) -> Box<dyn Any + Send + Sync>;
-    /// The rows with their weights, as they are journaled.
-    fn encode(&self) -> Result<Vec<u8>, CodecError>;
     /// The change as it flows along the edges of the vertex that arranges: an `ArrangedDelta<K, T>`.
     fn slot(&self) -> Slot;
     /// Takes the change over. It was checked before, and can't fail.
@@ -178,10 +176,6 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
             .map(|(_, row, weight)| (row.clone(), *weight));
         // The batch is consolidated: each row is there once.
         Box::new(ZSet::from_pairs(rows).expect("distinct rows don't add up"))
-    }
-
-    fn encode(&self) -> Result<Vec<u8>, CodecError> {
-        encode_rows(self.rows.iter().map(|(_, row, weight)| (row, *weight)))
     }
 
     fn slot(&self) -> Slot {

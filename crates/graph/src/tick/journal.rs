@@ -15,6 +15,7 @@ use super::Slot;
 use crate::change::{Edited, Edits, RowEdit};
 use crate::delta::Delta;
 use crate::error::TickErrorKind;
+use crate::state::{ErasedDelta, Visit};
 
 /// What an entry of a journal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,7 +110,7 @@ fn edits<T: Row>(bytes: &[u8], is_keyed: bool) -> Result<Edits<T>, TickErrorKind
 }
 
 /// Rows as bytes.
-pub(crate) fn encode_rows<'a, T: Row>(
+fn encode_rows<'a, T: Row>(
     rows: impl Iterator<Item = (&'a T, Weight)>,
 ) -> Result<Vec<u8>, CodecError> {
     let mut bytes = Vec::new();
@@ -128,7 +129,20 @@ fn finish_frame(bytes: &mut Vec<u8>, start: usize, weight: Weight) {
     bytes.extend(weight.to_le_bytes());
 }
 
-/// Rows from the bytes that [`encode_rows`] made of them.
+/// The rows of a table's delta as bytes.
+pub(super) fn encode_delta(delta: &dyn ErasedDelta) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::new();
+    delta.rows(&mut |row, weight| {
+        let start = bytes.len();
+        bytes.extend([0; 4]);
+        bytes.extend_from_slice(row);
+        finish_frame(&mut bytes, start, weight);
+        Visit::Continue
+    })?;
+    Ok(bytes)
+}
+
+/// Rows from the bytes that [`encode_rows`] or [`encode_delta`] made of them.
 pub(crate) fn decode_rows<T: Row>(bytes: &[u8]) -> Result<Delta<T>, TickErrorKind> {
     let mut rows = Vec::new();
     for frame in Frames(bytes) {

@@ -46,7 +46,7 @@ pub(crate) use explain::{Explain, Wanted};
 pub(crate) use fetch::ErasedFetch;
 pub use fetch::{Fetch, FetchKeys, FetchRange, RangeStart};
 pub use journal::{JournalEntry, JournalKind};
-pub(crate) use journal::{RowCodec, decode_rows, encode_rows};
+pub(crate) use journal::{RowCodec, decode_rows};
 pub(crate) use needs::{ErasedNeeds, Needs, RangeNeed};
 pub use rederive::{Rederivation, Rederived};
 pub use stages::Stages;

@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::journal::{JournalEntry, JournalKind};
+use super::journal::{JournalEntry, JournalKind, encode_delta};
 use super::{Changes, Commit, Slot, Step, Tick};
 use crate::change::Change;
 use crate::error::{TickError, TickErrorKind};
@@ -289,7 +289,7 @@ impl Commit {
                     journal.push(JournalEntry {
                         kind: JournalKind::Table,
                         name: plan.tables[table.0].schema().name(None),
-                        rows: delta.encode().map_err(fail)?,
+                        rows: encode_delta(delta.as_ref()).map_err(fail)?,
                     });
                 }
             }

@@ -67,8 +67,11 @@ pub(crate) struct RowCodec {
     /// A `Delta<T>`.
     pub(crate) decode: fn(&[u8]) -> Result<Slot, TickErrorKind>,
     /// The `Edits<T>` that make the same delta, of a keyed table or of an input.
-    pub(crate) edits: fn(&[u8], bool) -> Result<Box<dyn Any + Send + Sync>, TickErrorKind>,
+    pub(crate) edits: fn(&[u8], bool) -> Result<ErasedEdits, TickErrorKind>,
 }
+
+/// An `Edits<T>`.
+type ErasedEdits = Box<dyn Any + Send + Sync>;
 
 impl RowCodec {
     pub(crate) fn of<T: Row>() -> Self {

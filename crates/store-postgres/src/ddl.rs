@@ -20,9 +20,25 @@ pub(crate) const CLOCK: &str = "deltaview_clock";
 pub(crate) const COMMITS: &str = "deltaview_commits";
 pub(crate) const CURSORS: &str = "deltaview_cursors";
 pub(crate) const FEED: &str = "deltaview_feed";
+pub(crate) const TIMES: &str = "deltaview_times";
+pub(crate) const JOURNAL: &str = "deltaview_journal";
+pub(crate) const CHANGES: &str = "deltaview_changes";
+
+/// Where the names of changes are looked for that are to be forgotten.
+const CHANGES_BY_TIME: &str = "deltaview_changes__t";
 
 /// The names of the tables that every store has.
-pub(crate) const CATALOG_TABLES: [&str; 6] = [CATALOG, LAST_UPDATE, CLOCK, COMMITS, CURSORS, FEED];
+pub(crate) const CATALOG_TABLES: [&str; 9] = [
+    CATALOG,
+    LAST_UPDATE,
+    CLOCK,
+    COMMITS,
+    CURSORS,
+    FEED,
+    TIMES,
+    JOURNAL,
+    CHANGES,
+];
 
 /// The columns of the catalog, as they are read and written.
 pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \
@@ -78,8 +94,22 @@ impl<'a> Ddl<'a> {
 
     /// The tables that every store has, whatever its graph.
     pub(crate) fn catalog_tables_sql(&self) -> String {
-        let [catalog, last_update, clock, commits, cursors, feed] =
-            CATALOG_TABLES.map(|table| format!("CREATE TABLE IF NOT EXISTS {}", self.place(table)));
+        let [
+            catalog,
+            last_update,
+            clock,
+            commits,
+            cursors,
+            feed,
+            times,
+            journal,
+            changes,
+        ] = CATALOG_TABLES.map(|table| format!("CREATE TABLE IF NOT EXISTS {}", self.place(table)));
+        let by_time = format!(
+            "CREATE INDEX IF NOT EXISTS {} ON {}",
+            quote(CHANGES_BY_TIME),
+            self.place(CHANGES)
+        );
         format!(
             r#"{catalog} (
   "graph" text NOT NULL,
@@ -100,6 +130,7 @@ impl<'a> Ddl<'a> {
 {clock} (
   "graph" text NOT NULL PRIMARY KEY,
   "t" bigint NOT NULL,
+  "complete" bigint NOT NULL,
   "format_version" bigint NOT NULL
 );
 {commits} (
@@ -125,6 +156,42 @@ impl<'a> Ddl<'a> {
   "rows" bytea NOT NULL,
   PRIMARY KEY ("graph", "vertex", "t", "part")
 );
+{times} (
+  "graph" text NOT NULL,
+  "t" bigint NOT NULL,
+  "flush" text NOT NULL,
+  "journaled" boolean NOT NULL,
+  "passed" bigint NOT NULL,
+  "holder" text NOT NULL,
+  "epoch" bigint NOT NULL,
+  "rewound_from" bigint,
+  "since" bigint NOT NULL,
+  "lease_until" bigint,
+  "change_id" text NOT NULL,
+  "state" text NOT NULL,
+  "vertex" text,
+  "message" text,
+  PRIMARY KEY ("graph", "t")
+);
+{journal} (
+  "graph" text NOT NULL,
+  "t" bigint NOT NULL,
+  "stage" bigint NOT NULL,
+  "n" bigint NOT NULL,
+  "part" bigint NOT NULL,
+  "kind" text NOT NULL,
+  "name" text NOT NULL,
+  "rows" bytea NOT NULL,
+  PRIMARY KEY ("graph", "t", "stage", "n", "part")
+);
+{changes} (
+  "graph" text NOT NULL,
+  "change_id" text NOT NULL,
+  "t" bigint NOT NULL,
+  "at" timestamp with time zone NOT NULL,
+  PRIMARY KEY ("graph", "change_id")
+);
+{by_time} ("graph", "t");
 "#
         )
     }
@@ -138,7 +205,7 @@ impl<'a> Ddl<'a> {
         }
         let (name, clock) = (literal(graph.name()), self.place(CLOCK));
         sql + &format!(
-            "INSERT INTO {clock} (\"graph\", \"t\", \"format_version\") VALUES ({name}, 0, {FORMAT_VERSION});\n"
+            "INSERT INTO {clock} (\"graph\", \"t\", \"complete\", \"format_version\") VALUES ({name}, 0, 0, {FORMAT_VERSION});\n"
         )
     }
 

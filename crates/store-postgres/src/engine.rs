@@ -5,15 +5,16 @@
 //! questions. So an iteration waits for the server once for each step, and once for its writes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use deltaview_graph::{Change, Commit, Fetch, Graph, Step, TableId, WorkingSet};
 use deltaview_schema::TableSchema;
-use deltaview_store::{Error, ErrorKind};
+use deltaview_store::{ChangeId, CommitOptions, Error, ErrorKind};
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::catalog;
-use crate::ddl::{CLOCK, COMMITS, LAST_UPDATE};
+use crate::ddl::{CHANGES, CLOCK, COMMITS, LAST_UPDATE, TIMES};
 use crate::error::{Context, from_postgres};
 use crate::feed::Followers;
 use crate::fetch::Reader;
@@ -21,7 +22,7 @@ use crate::names::{qualified, table_name};
 use crate::pipeline::{Failure, Request, execute, in_order};
 use crate::scope::{Connection, Kind, OFF, Scope};
 use crate::statements::Statements;
-use crate::write::batches;
+use crate::write::{Batch, batches};
 
 /// A graph with the statements of its tables. It has no connection.
 pub(crate) struct Engine {
@@ -59,6 +60,26 @@ pub(crate) struct Written {
     pub(crate) commit: Commit,
 }
 
+/// A change that can't be committed at once: something is in flight, or it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotAtOnce;
+
+impl NotAtOnce {
+    /// Whether an error is this.
+    pub(crate) fn is(error: &Error) -> bool {
+        let source = std::error::Error::source(error);
+        source.is_some_and(|source| source.is::<Self>())
+    }
+}
+
+impl fmt::Display for NotAtOnce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the change can't be committed at once")
+    }
+}
+
+impl std::error::Error for NotAtOnce {}
+
 impl Engine {
     pub(crate) fn new(graph: &Graph, namespace: &str) -> Self {
         let table = |schema: &TableSchema| EngineTable {
@@ -83,6 +104,7 @@ impl Engine {
         scope: &Scope<C>,
         state: &mut WorkingSet,
         change: &Change,
+        options: &CommitOptions,
     ) -> Result<Written, Error> {
         let client = scope.client();
         let mut ticket = None;
@@ -92,47 +114,88 @@ impl Engine {
             step = match step {
                 Step::Done(commit) => break commit,
                 Step::Fetch(mut fetches, tick) => {
-                    let mut requests = self.opening(scope, &mut ticket, true);
-                    for fetch in &mut fetches {
-                        let reader = Reader {
-                            client,
-                            table: &self.tables[&fetch.table()],
-                            namespace: &self.namespace,
-                        };
-                        requests.push(reader.answer(fetch)?);
-                    }
+                    let mut requests = self.opening(scope, &mut ticket, options, true);
+                    requests.extend(self.answers(client, &mut fetches)?);
                     in_order(requests).await?;
                     tick.resume(fetches)?
                 }
             };
         };
-        self.write(scope, &mut ticket, &commit).await?;
+        self.write(scope, &mut ticket, options, &commit).await?;
         let ticket = ticket.expect("whoever opens gets a ticket");
         Ok(Written { ticket, commit })
     }
 
     /// Answers fetches outside of an iteration.
     pub(crate) async fn answer(&self, client: &Client, fetches: &mut [Fetch]) -> Result<(), Error> {
-        let mut requests = Vec::new();
-        for fetch in fetches {
-            let reader = Reader {
-                client,
-                table: &self.tables[&fetch.table()],
-                namespace: &self.namespace,
-            };
-            requests.push(reader.answer(fetch)?);
-        }
-        in_order(requests).await?;
+        in_order(self.answers(client, fetches)?).await?;
         Ok(())
     }
 
-    /// Writes a commit. All of it is encoded before the first byte is sent.
-    async fn write<C: Connection + Sync>(
+    /// Has the fetches of a tick answered, to its end. A scope that is not begun is begun with the first ones.
+    pub(crate) async fn compute<C: Connection + Sync>(
         &self,
         scope: &Scope<C>,
-        ticket: &mut Option<Ticket>,
-        commit: &Commit,
-    ) -> Result<(), Error> {
+        mut is_begun: bool,
+        mut step: Step<'_>,
+    ) -> Result<Commit, Error> {
+        loop {
+            step = match step {
+                Step::Done(commit) => return Ok(commit),
+                Step::Fetch(mut fetches, tick) => {
+                    let mut requests: Vec<Request<'_, ()>> = Vec::new();
+                    if !std::mem::replace(&mut is_begun, true) {
+                        requests.push(self.begin(scope));
+                    }
+                    requests.extend(self.answers(scope.client(), &mut fetches)?);
+                    in_order(requests).await?;
+                    tick.resume(fetches)?
+                }
+            };
+        }
+    }
+
+    /// The request that begins a transaction or a savepoint.
+    pub(crate) fn begin<'a, C: Connection + Sync>(
+        &'a self,
+        scope: &'a Scope<C>,
+    ) -> Request<'a, ()> {
+        Box::pin(async move {
+            let begun = scope.begin().await;
+            begun.map_err(|error| self.failed(error, "beginning a change"))
+        })
+    }
+
+    /// The request that waits for all others who change the graph.
+    pub(crate) fn lock<'a>(&'a self, client: &'a Client) -> Request<'a, ()> {
+        Box::pin(async move {
+            let sql = "SELECT pg_catalog.pg_advisory_xact_lock($1)";
+            let locked = execute(client, sql, &[(&self.lock_key, Type::INT8)]).await;
+            locked.map_err(|error| self.failed(error, "waiting for other changes"))
+        })
+    }
+
+    /// The requests that answer fetches.
+    pub(crate) fn answers<'a>(
+        &'a self,
+        client: &'a Client,
+        fetches: &'a mut [Fetch],
+    ) -> Result<Vec<Request<'a, ()>>, Error> {
+        let fetches = fetches.iter_mut();
+        fetches
+            .map(|fetch| {
+                let reader = Reader {
+                    client,
+                    table: &self.tables[&fetch.table()],
+                    namespace: &self.namespace,
+                };
+                reader.answer(fetch)
+            })
+            .collect()
+    }
+
+    /// What a commit writes to the tables, encoded.
+    pub(crate) fn encoded(&self, commit: &Commit) -> Result<Vec<(&EngineTable, Batch)>, Error> {
         let mut written = Vec::new();
         for writes in commit.tables() {
             let table = &self.tables[&writes.table()];
@@ -140,14 +203,26 @@ impl Engine {
                 written.push((table, batch));
             }
         }
+        Ok(written)
+    }
+
+    /// Writes a commit. All of it is encoded before the first byte is sent.
+    async fn write<C: Connection + Sync>(
+        &self,
+        scope: &Scope<C>,
+        ticket: &mut Option<Ticket>,
+        options: &CommitOptions,
+        commit: &Commit,
+    ) -> Result<(), Error> {
+        let written = self.encoded(commit)?;
         let client = scope.client();
         // Who follows is known once the iteration is opened. Where that is only now, what they are told goes behind.
         let mut told = match ticket {
-            Some(ticket) => Some(self.told(ticket, commit)?),
+            Some(ticket) => Some(self.told(ticket.time, &ticket.followers, commit)?),
             None => None,
         };
         let opened = ticket.as_ref().map(|ticket| ticket.settings.clone());
-        let mut requests = self.opening(scope, ticket, false);
+        let mut requests = self.opening(scope, ticket, options, false);
         for (table, batch) in &written {
             requests.push(batch.write(client, table));
         }
@@ -156,6 +231,9 @@ impl Engine {
         }
         requests.push(self.request(client, self.sql_last_update()));
         requests.push(self.request(client, self.sql_forget()));
+        if options.id().is_some() {
+            requests.push(self.request(client, self.sql_forget_names()));
+        }
         requests.extend(
             opened
                 .filter(|settings| !settings.is_empty())
@@ -165,7 +243,7 @@ impl Engine {
         if told.is_none()
             && let Some(ticket) = ticket
         {
-            told = Some(self.told(ticket, commit)?);
+            told = Some(self.told(ticket.time, &ticket.followers, commit)?);
             let requests: Vec<_> = told
                 .iter()
                 .flat_map(|told| self.tell(client, told))
@@ -180,21 +258,14 @@ impl Engine {
         &'a self,
         scope: &'a Scope<C>,
         ticket: &'a mut Option<Ticket>,
+        options: &'a CommitOptions,
         reads: bool,
     ) -> Vec<Request<'a, ()>> {
         if ticket.is_some() {
             return Vec::new();
         }
         let client = scope.client();
-        let mut requests: Vec<Request<'a, ()>> = vec![Box::pin(async move {
-            let begun = scope.begin().await;
-            begun.map_err(|error| self.failed(error, "beginning a change"))
-        })];
-        requests.push(Box::pin(async move {
-            let sql = "SELECT pg_catalog.pg_advisory_xact_lock($1)";
-            let locked = execute(client, sql, &[(&self.lock_key, Type::INT8)]).await;
-            locked.map_err(|error| self.failed(error, "waiting for other changes"))
-        }));
+        let mut requests = vec![self.begin(scope), self.lock(client)];
         if scope.kind == Kind::Savepoint {
             requests.push(Box::pin(async move {
                 let stored = catalog::stored_entries(client, &self.graph, &self.namespace).await;
@@ -204,7 +275,7 @@ impl Engine {
         }
         requests.push(Box::pin(async move {
             // All are sent at once.
-            let drawing = self.draw_ticket(client);
+            let drawing = self.draw_ticket(client, options);
             let looking = self.followers(client, scope.kind);
             let (drawn, followers, settings) = futures::join!(drawing, looking, async {
                 if reads && scope.kind == Kind::Savepoint {
@@ -221,23 +292,32 @@ impl Engine {
         requests
     }
 
-    /// Moves the clock on. In a transaction that sees an older state than the last one, this is a serialisation failure:
+    /// Draws a time and completes it at once, where nothing is in flight and nothing else is against it; otherwise fails
+    /// with [`NotAtOnce`]. In a transaction that sees an older state than the last one, this is a serialisation failure:
     /// so what is read after it is never out of date.
-    async fn draw_ticket(&self, client: &Client) -> Result<Ticket, Failure> {
-        let sql = format!(
-            "WITH tick AS (UPDATE {} SET \"t\" = \"t\" + 1 WHERE \"graph\" = $1 RETURNING \"t\") \
-             INSERT INTO {} (\"graph\", \"t\", \"id\", \"at\") SELECT $1, \"t\", pg_catalog.gen_random_uuid(), \
-             pg_catalog.now() FROM tick RETURNING \"t\", \"id\"::text, pg_catalog.pg_backend_pid(), \
-             pg_catalog.pg_current_xact_id()::xid::text",
-            self.place(CLOCK),
-            self.place(COMMITS),
-        );
+    async fn draw_ticket(
+        &self,
+        client: &Client,
+        options: &CommitOptions,
+    ) -> Result<Ticket, Failure> {
+        let sql = self.sql_draw(options);
+        let graph = self.graph.name();
+        let name = options.id().map(ChangeId::as_str);
+        let time = options.time();
+        let mut values: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&graph, Type::TEXT)];
+        if !options.is_default() {
+            values.push((&time.input_time, Type::INT8));
+            values.push((&time.frontier, Type::INT8));
+            values.push((&name, Type::TEXT));
+        }
         let doing = "writing the time";
         let row = client
-            .query_typed_opt(&sql, &[(&self.graph.name(), Type::TEXT)])
+            .query_typed_opt(&sql, &values)
             .await
             .map_err(|error| self.failed(error, doing))?
-            .ok_or_else(|| self.nothing_of_graph())?;
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Busy, NotAtOnce.to_string()).caused_by(NotAtOnce)
+            })?;
         let ticket = || -> Result<Ticket, tokio_postgres::Error> {
             Ok(Ticket {
                 time: row.try_get(0)?,
@@ -281,13 +361,47 @@ impl Engine {
         })
     }
 
-    fn request<'a>(&'a self, client: &'a Client, sql: String) -> Request<'a, ()> {
+    pub(crate) fn request<'a>(&'a self, client: &'a Client, sql: String) -> Request<'a, ()> {
         Box::pin(async move {
             let name = self.graph.name();
             let values: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::TEXT)];
             let done = execute(client, &sql, &values).await;
             done.map_err(|error| self.failed(error, "writing the time"))
         })
+    }
+
+    /// [`Ledger::commit_at_once`](deltaview_store::protocol::Ledger::commit_at_once) as a statement. What it refuses, it
+    /// does not tell apart: it gives no row then.
+    ///
+    /// Where the last time was abandoned, the clock is not at the time that is complete, and nothing is in flight.
+    fn sql_draw(&self, options: &CommitOptions) -> String {
+        let (clock, times) = (self.place(CLOCK), self.place(TIMES));
+        let (next, only, named) = if options.is_default() {
+            let only = format!("\"t\" < {}", i64::MAX);
+            ("\"t\" + 1", only, String::new())
+        } else {
+            let changes = self.place(CHANGES);
+            let only = format!(
+                "CASE WHEN $2 IS NULL THEN \"t\" < {} ELSE $2 > \"t\" AND $2 > COALESCE($3, 0) END \
+                 AND COALESCE($3, 0) <= \"t\" AND NOT EXISTS \
+                 (SELECT 1 FROM {changes} WHERE \"graph\" = $1 AND \"change_id\" = $4)",
+                i64::MAX
+            );
+            let named = format!(
+                ", named AS (INSERT INTO {changes} (\"graph\", \"change_id\", \"t\", \"at\") \
+                 SELECT $1, $4, \"t\", pg_catalog.now() FROM tick WHERE $4 IS NOT NULL)"
+            );
+            ("COALESCE($2, \"t\" + 1)", only, named)
+        };
+        format!(
+            "WITH tick AS (UPDATE {clock} SET \"t\" = {next}, \"complete\" = {next} WHERE \"graph\" = $1 AND {only} \
+             AND (\"t\" = \"complete\" OR NOT EXISTS (SELECT 1 FROM {times} WHERE \"graph\" = $1)) \
+             RETURNING \"t\"){named} \
+             INSERT INTO {} (\"graph\", \"t\", \"id\", \"at\") SELECT $1, \"t\", pg_catalog.gen_random_uuid(), \
+             pg_catalog.now() FROM tick RETURNING \"t\", \"id\"::text, pg_catalog.pg_backend_pid(), \
+             pg_catalog.pg_current_xact_id()::xid::text",
+            self.place(COMMITS),
+        )
     }
 
     fn sql_last_update(&self) -> String {
@@ -299,7 +413,7 @@ impl Engine {
     }
 
     /// Forgets commits that nobody can be in doubt about any more. Two for each that comes: so there is an end to it.
-    fn sql_forget(&self) -> String {
+    pub(crate) fn sql_forget(&self) -> String {
         let commits = self.place(COMMITS);
         format!(
             "DELETE FROM {commits} WHERE \"graph\" = $1 AND \"t\" IN \
@@ -308,20 +422,40 @@ impl Engine {
         )
     }
 
-    /// The time of the last iteration.
+    /// Forgets the names of changes that nobody will make again any more, two for each that comes.
+    pub(crate) fn sql_forget_names(&self) -> String {
+        let changes = self.place(CHANGES);
+        format!(
+            "DELETE FROM {changes} WHERE \"graph\" = $1 AND \"t\" IN \
+             (SELECT \"t\" FROM {changes} WHERE \"graph\" = $1 ORDER BY \"t\" LIMIT 2) \
+             AND \"at\" < pg_catalog.now() - interval '1 day'"
+        )
+    }
+
+    /// The time of the last iteration that is complete.
     pub(crate) async fn time(&self, client: &Client) -> Result<i64, Error> {
+        let (time, _) = self.time_and_rest(client).await?;
+        Ok(time)
+    }
+
+    /// The time of the last iteration that is complete, and whether none is between its stages: all tables are of that
+    /// time then.
+    pub(crate) async fn time_and_rest(&self, client: &Client) -> Result<(i64, bool), Error> {
         let doing = || format!("reading the time of graph `{}`", self.graph.name());
         let sql = format!(
-            "SELECT \"t\" FROM {} WHERE \"graph\" = $1",
+            "SELECT \"complete\", NOT {} FROM {} WHERE \"graph\" = $1",
+            self.sql_is_between(),
             self.place(CLOCK)
         );
-        client
+        let row = client
             .query_typed_opt(&sql, &[(&self.graph.name(), Type::TEXT)])
             .await
             .context(doing)?
-            .ok_or_else(|| self.nothing_of_graph())?
-            .try_get(0)
-            .context(doing)
+            .ok_or_else(|| self.nothing_of_graph())?;
+        Ok((
+            row.try_get(0).context(doing)?,
+            row.try_get(1).context(doing)?,
+        ))
     }
 
     pub(crate) fn place(&self, table: &str) -> String {
@@ -348,7 +482,12 @@ impl Engine {
 /// What changes of a graph hold while they are made, so that there is one at a time: the first eight bytes, as a
 /// big-endian number, of the BLAKE3 hash of `deltaview`, the schema and the graph's name, with a NUL between them.
 pub(crate) fn lock_key(namespace: &str, graph: &str) -> i64 {
-    let hash = blake3::hash(format!("deltaview\0{namespace}\0{graph}").as_bytes());
+    key_of(&format!("deltaview\0{namespace}\0{graph}"))
+}
+
+/// The key of an advisory lock that has a name.
+pub(crate) fn key_of(name: &str) -> i64 {
+    let hash = blake3::hash(name.as_bytes());
     let first = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
     i64::from_be_bytes(*first)
 }

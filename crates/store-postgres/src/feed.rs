@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::ddl::{CURSORS, FEED};
-use crate::engine::{Engine, Ticket};
+use crate::engine::Engine;
 use crate::pipeline::{Failure, Request, execute};
 use crate::scope::Kind;
 
@@ -87,10 +87,14 @@ impl Engine {
     }
 
     /// What an iteration tells its followers.
-    pub(crate) fn told(&self, ticket: &Ticket, commit: &Commit) -> Result<Told, Error> {
-        let followers = &ticket.followers;
+    pub(crate) fn told(
+        &self,
+        time: i64,
+        followers: &Followers,
+        commit: &Commit,
+    ) -> Result<Told, Error> {
         let mut told = Told {
-            time: ticket.time.to_string(),
+            time: time.to_string(),
             chunks: Vec::new(),
             left: followers.left.clone(),
             notify: !followers.followed.is_empty(),
@@ -109,7 +113,7 @@ impl Engine {
                     size = 0;
                     told.chunks.push(Chunk {
                         vertex: schema.vertex.clone(),
-                        time: ticket.time,
+                        time,
                         numbers: Vec::new(),
                         parts: Vec::new(),
                     });
@@ -158,16 +162,21 @@ impl Engine {
             }
         }
         if told.notify {
-            requests.push(Box::pin(async move {
-                let channel = self.channel();
-                let values: [(&(dyn ToSql + Sync), Type); 2] =
-                    [(&channel, Type::TEXT), (&told.time, Type::TEXT)];
-                let sql = "SELECT pg_catalog.pg_notify($1, $2)";
-                let notified = execute(client, sql, &values).await;
-                notified.map_err(|error| self.failed(error, "notifying followers"))
-            }));
+            requests.push(self.notify(client, &told.time));
         }
         requests
+    }
+
+    /// Wakes all who listen to the graph.
+    pub(crate) fn notify<'a>(&'a self, client: &'a Client, time: &'a str) -> Request<'a, ()> {
+        Box::pin(async move {
+            let channel = self.channel();
+            let values: [(&(dyn ToSql + Sync), Type); 2] =
+                [(&channel, Type::TEXT), (&time, Type::TEXT)];
+            let sql = "SELECT pg_catalog.pg_notify($1, $2)";
+            let notified = execute(client, sql, &values).await;
+            notified.map_err(|error| self.failed(error, "notifying followers"))
+        })
     }
 
     /// Deletes a part of what was logged for followers of view $2 whose leases are over; and them, behind the last part.

@@ -230,7 +230,7 @@ async fn register(inner: &Inner, vertex: &str, name: Option<&str>) -> Result<(St
     let cursors = inner.engine.place(CURSORS);
     let sql = format!(
         "INSERT INTO {cursors} AS c (\"graph\", \"vertex\", \"name\", \"t\", \"until\") \
-         SELECT $1, $2, COALESCE($3, pg_catalog.gen_random_uuid()::text), \"t\", \
+         SELECT $1, $2, COALESCE($3, pg_catalog.gen_random_uuid()::text), \"complete\", \
          CASE WHEN $3 IS NULL THEN pg_catalog.now() + $4 * interval '1 millisecond' END FROM {} WHERE \"graph\" = $1 \
          ON CONFLICT (\"graph\", \"vertex\", \"name\") DO UPDATE SET \"t\" = c.\"t\" RETURNING c.\"name\", c.\"t\"",
         inner.engine.place(CLOCK)

@@ -132,6 +132,7 @@ mod values;
 mod verify;
 mod versions;
 mod view;
+mod workers;
 mod write;
 
 pub use ddl::{PostgresDialect, schema_sql};

@@ -174,6 +174,12 @@ impl Hints {
         }
     }
 
+    /// The same, with another first pause.
+    pub(crate) fn beginning(mut self, first: Duration) -> Self {
+        self.pause = first;
+        self
+    }
+
     /// Somebody looks now: what was heard so far is no news any more.
     pub(crate) fn mark(&mut self) {
         if let Some(heard) = &mut self.heard {

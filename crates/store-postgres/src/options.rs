@@ -39,6 +39,7 @@ pub struct PostgresOptions {
     pub(crate) lease: Duration,
     pub(crate) listen: Option<Arc<dyn Listen>>,
     pub(crate) json: bool,
+    pub(crate) deadline: Duration,
 }
 
 impl std::fmt::Debug for PostgresOptions {
@@ -48,6 +49,7 @@ impl std::fmt::Debug for PostgresOptions {
             .field("retry_for", &self.retry_for)
             .field("lease", &self.lease)
             .field("json", &self.json)
+            .field("deadline", &self.deadline)
             .field("listens", &self.listen.is_some())
             .finish()
     }
@@ -60,7 +62,8 @@ impl Default for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The schema `deltaview`; 10 seconds of trying again; leases of 5 minutes, no listening, and no JSON.
+    /// The schema `deltaview`; 10 seconds of trying again; a deadline of 5 seconds; leases of 5 minutes, no listening, and
+    /// no JSON.
     pub fn new() -> Self {
         Self {
             schema: DEFAULT_SCHEMA.to_string(),
@@ -68,6 +71,7 @@ impl PostgresOptions {
             lease: Duration::from_secs(300),
             listen: None,
             json: false,
+            deadline: Duration::from_secs(5),
         }
     }
 
@@ -82,6 +86,14 @@ impl PostgresOptions {
     /// nothing is tried again.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.retry_for = time;
+        self
+    }
+
+    /// How long a change waits for the changes of other workers that go before it, where it has no deadline of
+    /// [its own](deltaview_store::CommitOptions::within); and [`verify`](PostgresStore::verify) for there to be none
+    /// between two stages.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 

@@ -38,11 +38,12 @@ impl Reader {
         self.scope.client()
     }
 
-    /// Begins the transaction, and reads the time of its state.
-    pub(crate) async fn begin_with_time(&self) -> Result<i64, Error> {
-        let (begun, time) = futures::join!(self.begin(), self.inner.engine.time(self.client()));
+    /// Begins the transaction, and reads the time of its state, and whether no iteration is between its stages in it.
+    pub(crate) async fn begin_with_time(&self) -> Result<(i64, bool), Error> {
+        let looking = self.inner.engine.time_and_rest(self.client());
+        let (begun, looked) = futures::join!(self.begin(), looking);
         begun.context(|| "beginning to read".to_string())?;
-        time
+        looked
     }
 
     pub(crate) async fn begin(&self) -> Result<(), tokio_postgres::Error> {

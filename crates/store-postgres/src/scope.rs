@@ -3,6 +3,7 @@
 //! The driver sends requests in the order in which they are made. Taking back is a request that nobody waits for: it is
 //! sent when the scope is dropped, so before anything that is done with the connection later.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deadpool_postgres::Object;
@@ -34,6 +35,12 @@ impl Connection for &Client {
 }
 
 impl Connection for Object {
+    fn client(&self) -> &Client {
+        self
+    }
+}
+
+impl Connection for Arc<Object> {
     fn client(&self) -> &Client {
         self
     }
@@ -102,6 +109,10 @@ impl<C: Connection> Scope<C> {
 
     pub(crate) fn client(&self) -> &Client {
         self.connection.client()
+    }
+
+    pub(crate) fn connection(&self) -> &C {
+        &self.connection
     }
 
     /// Begins it.

@@ -7,13 +7,14 @@ use deadpool_postgres::{Object, Pool};
 use deltaview_graph::{Change, Edit, Graph, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::not_reached;
-use deltaview_store::{Committed, Error, ErrorKind};
+use deltaview_store::protocol::Status;
+use deltaview_store::{ChangeId, CommitOptions, Committed, Error, ErrorKind, Flush, Time};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Transaction};
 
 use crate::catalog::{self, Found};
 use crate::ddl::COMMITS;
-use crate::engine::{Engine, Ticket, lock_key};
+use crate::engine::{Engine, NotAtOnce, Ticket, lock_key};
 use crate::error::{Context, from_postgres, is_refused};
 use crate::json;
 use crate::listen::{Hints, Listening};
@@ -21,6 +22,7 @@ use crate::options::PostgresOptions;
 use crate::retry::Pauses;
 use crate::scope::{Kind, Scope};
 use crate::view::{Snapshot, View};
+use crate::workers::{Deadline, Names};
 
 /// What connecting may do to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) retry_for: Duration,
     pub(crate) lease: Duration,
     pub(crate) listening: Listening,
+    pub(crate) deadline: Duration,
+    pub(crate) names: Names,
     access: Access,
 }
 
@@ -120,6 +124,8 @@ impl PostgresStore {
             pool,
             retry_for: options.retry_for,
             lease: options.lease,
+            deadline: options.deadline,
+            names: Names::default(),
             access,
         };
         // Looked at before anything is written, so that a database that is refused stays as it was.
@@ -154,6 +160,7 @@ impl PostgresStore {
         Pending {
             store: self,
             change: self.graph().change(),
+            options: CommitOptions::default(),
         }
     }
 
@@ -170,11 +177,58 @@ impl PostgresStore {
     /// store can be used on. Only after an [`ErrorKind::Uncertain`] nobody knows: the connection was lost while the
     /// transaction was committing, and the database did not come back in time.
     pub async fn commit(&self, change: &Change) -> Result<Committed, Error> {
+        self.commit_with(change, &CommitOptions::default()).await
+    }
+
+    /// [`Self::commit`] at a time of one's own, behind a frontier, stage by stage, or under a name.
+    ///
+    /// Where nothing is in flight, a change with [`Flush::AtEnd`] is committed as ever. One that has to wait for others,
+    /// or that goes stage by stage ([`Flush::EachTable`]), holds one connection of the pool from its reservation to its
+    /// end, with an advisory lock of the session for its time: when the session ends, whoever waits for it sees that at
+    /// once, and finishes the change. So all workers of a graph need sessions of their own as soon as one of them commits
+    /// stage by stage: a pooler between the store and the server has to pool sessions, not transactions.
+    ///
+    /// ```no_run
+    /// # use deltaview_graph::{Edit, Graph};
+    /// # use deltaview_store::{ChangeId, Flush};
+    /// # use deltaview_store_postgres::{PostgresStore, deadpool_postgres::Pool};
+    /// # async fn add(pool: Pool) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (graph, (words, seen)) = Graph::build("words", |g| {
+    /// #     let words = g.input::<String>("words");
+    /// #     (words.handle(), words.view("seen"))
+    /// # })?;
+    /// # let store = PostgresStore::connect(pool.clone(), &graph).await?;
+    /// let request = ChangeId::new("request 4711").ok_or("a bad name")?;
+    /// let committed = store
+    ///     .change()
+    ///     .insert(words, ["one".to_string()])
+    ///     .at(Flush::EachTable)
+    ///     .change_id(request) // can be made again, and is not doubled
+    ///     .commit()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::commit`]. Besides: [`PastTime`](ErrorKind::PastTime), [`Halted`](ErrorKind::Halted);
+    /// [`Timeout`](ErrorKind::Timeout) where others were waited for in vain: it names whom. A change with
+    /// [`Flush::EachTable`] that had passed a stage when it timed out happens later, unless somebody
+    /// [abandons](Self::abandon) it: make it again under its name to learn what became of it. So does one whose future is
+    /// dropped.
+    pub async fn commit_with(
+        &self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
         self.inner.refuse_to_write()?;
+        let deadline = Deadline::within(options.deadline().unwrap_or(self.inner.deadline));
         let mut pauses = self.inner.pauses();
-        loop {
-            let error = match self.inner.commit_once(change).await {
+        while options.time().flush == Flush::AtEnd {
+            let error = match self.inner.commit_once(change, options).await {
                 Ok(committed) => return Ok(committed),
+                Err(error) if NotAtOnce::is(&error) => break,
                 Err(error) => error,
             };
             let is_passing = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Disconnected);
@@ -182,6 +236,39 @@ impl PostgresStore {
                 return Err(error);
             }
         }
+        let inner = &self.inner;
+        inner.commit_in_turn(change, options, deadline).await
+    }
+
+    /// How the workers on this store stand: what is in flight, who holds it, who waits for whom, whether it has halted.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be read.
+    pub async fn status(&self) -> Result<Status, Error> {
+        self.inner.status().await
+    }
+
+    /// Goes on with an iteration that has halted the graph, from the stage that failed: with a program in which it does
+    /// not fail any more. Returns its time.
+    ///
+    /// # Errors
+    ///
+    /// [`NotHalted`](ErrorKind::NotHalted); or it fails again, and halts the graph again.
+    pub async fn resume(&self) -> Result<i64, Error> {
+        self.inner.refuse_to_write()?;
+        self.inner.resume_halted().await
+    }
+
+    /// Takes back an iteration that has halted the graph, or that a dead worker has left: as if it had never been. Later
+    /// ones that had gone ahead are taken back too and made again by their workers, or by whoever comes next.
+    ///
+    /// # Errors
+    ///
+    /// [`NotHalted`](ErrorKind::NotHalted): nothing is in flight at that time, or its worker is alive.
+    pub async fn abandon(&self, time: i64) -> Result<(), Error> {
+        self.inner.refuse_to_write()?;
+        self.inner.abandon(time).await
     }
 
     /// Commits a change inside of the caller's own transaction, on this database: it and what else the transaction
@@ -211,7 +298,8 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// As [`Self::commit`], but that nothing is tried again: see [`Error::is_retryable`]. What the change wrote is taken
+    /// As [`Self::commit`], but that nothing is tried again: see [`Error::is_retryable`]. A [`Busy`](ErrorKind::Busy) says
+    /// that another worker's change is in flight, which this one would have to wait for. What the change wrote is taken
     /// back to where it began, and the transaction can go on without it, unless the connection is lost. A transaction
     /// that is `REPEATABLE READ` or `SERIALIZABLE` and began before the last change of the graph gets an
     /// [`ErrorKind::Conflict`]: roll it back, and begin again. A transaction on a database that does not have the
@@ -221,10 +309,38 @@ impl PostgresStore {
         tx: &Transaction<'_>,
         change: &Change,
     ) -> Result<Committed, Error> {
+        self.commit_in_with(tx, change, &CommitOptions::default())
+            .await
+    }
+
+    /// [`Self::commit_in`] at a time of one's own, behind a frontier, or under a name. It can't wait inside of the
+    /// caller's transaction, so a deadline counts for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::commit_in`]. Besides: [`PastTime`](ErrorKind::PastTime), [`Halted`](ErrorKind::Halted). A change with
+    /// [`Flush::EachTable`] is refused: it is several transactions.
+    pub async fn commit_in_with(
+        &self,
+        tx: &Transaction<'_>,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
         self.inner.refuse_to_write()?;
+        if options.time().flush == Flush::EachTable {
+            return Err(self.inner.refuse_stages_inside(options.time()));
+        }
         let mut state = WorkingSet::partial(self.graph());
         let scope = Scope::new(tx.client(), Kind::Savepoint);
-        let written = self.inner.engine.run(&scope, &mut state, change).await?;
+        let engine = &self.inner.engine;
+        let written = match engine.run(&scope, &mut state, change, options).await {
+            Ok(written) => written,
+            Err(error) if NotAtOnce::is(&error) => {
+                drop(scope);
+                return self.inner.why_not_at_once(tx.client(), options).await;
+            }
+            Err(error) => return Err(error),
+        };
         scope
             .keep()
             .await
@@ -266,6 +382,17 @@ impl PostgresStore {
     /// The database can't be read.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         Snapshot::take(Arc::clone(&self.inner)).await
+    }
+
+    /// The same, but of a state in which no iteration is between its stages: also what is stored besides the views is of
+    /// that one time, as [`Snapshot::answer`] needs it. Such a state is waited for, until the store's
+    /// [deadline](PostgresOptions::deadline). Without changes with [`Flush::EachTable`] every state is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](ErrorKind::Timeout); or the database can't be read.
+    pub async fn snapshot_at_rest(&self) -> Result<Snapshot, Error> {
+        Snapshot::take_at_rest(&self.inner).await
     }
 
     /// Waits until the iteration of a time is there to be read, whoever has committed it: what is read after it sees that
@@ -313,16 +440,35 @@ impl PostgresStore {
 pub struct Pending<'s> {
     store: &'s PostgresStore,
     change: Change,
+    options: CommitOptions,
 }
 
 impl Pending<'_> {
-    /// Commits the change as one iteration, in one transaction.
+    /// Commits it at a time of one's own, behind a frontier, or stage by stage.
+    pub fn at(mut self, time: impl Into<Time>) -> Self {
+        self.options = self.options.at(time);
+        self
+    }
+
+    /// Commits it under a name: see [`CommitOptions::change_id`].
+    pub fn change_id(mut self, id: ChangeId) -> Self {
+        self.options = self.options.change_id(id);
+        self
+    }
+
+    /// Commits it with a deadline of its own: see [`CommitOptions::within`].
+    pub fn within(mut self, within: Duration) -> Self {
+        self.options = self.options.within(within);
+        self
+    }
+
+    /// Commits the change as one iteration: in one transaction, unless [`Self::at`] says otherwise.
     ///
     /// # Errors
     ///
-    /// As [`PostgresStore::commit`].
+    /// As [`PostgresStore::commit_with`].
     pub async fn commit(self) -> Result<Committed, Error> {
-        self.store.commit(&self.change).await
+        self.store.commit_with(&self.change, &self.options).await
     }
 }
 
@@ -409,11 +555,15 @@ impl Inner {
     }
 
     /// One attempt. Nothing that was read before is trusted: somebody else may have committed since.
-    async fn commit_once(&self, change: &Change) -> Result<Committed, Error> {
+    async fn commit_once(
+        &self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
         let mut state = WorkingSet::partial(&self.engine.graph);
         let connection = self.connection().await?;
         let scope = Scope::new(&**connection, Kind::Write);
-        let written = self.engine.run(&scope, &mut state, change).await?;
+        let written = self.engine.run(&scope, &mut state, change, options).await?;
         if let Err(error) = scope.keep().await {
             let doing = format!(
                 "committing a change of graph `{}`",

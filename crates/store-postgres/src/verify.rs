@@ -61,7 +61,7 @@ impl PostgresStore {
     ) -> Result<Verified<T>, Error> {
         let rederivation = self.graph().rederive(view)?;
         rederivation.check_apart()?;
-        let snapshot = self.snapshot().await?;
+        let snapshot = self.snapshot_at_rest().await?;
         let mut fetches = rederivation.fetches();
         snapshot.answer(&mut fetches).await?;
         let derived = rederivation.run(fetches)?.rows()?;
@@ -91,7 +91,8 @@ impl PostgresStore {
     ) -> Result<Explanation, Error> {
         let rederivation = self.graph().rederive(view)?;
         let mut fetches = rederivation.fetches();
-        self.snapshot().await?.answer(&mut fetches).await?;
+        let snapshot = self.snapshot_at_rest().await?;
+        snapshot.answer(&mut fetches).await?;
         Ok(rederivation.run(fetches)?.explain(row)?)
     }
 }

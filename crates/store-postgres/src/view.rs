@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use deltaview_graph::{Bounds, Fetch, Order, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
-use deltaview_store::Error;
+use deltaview_store::{Error, ErrorKind};
 use deltaview_zset::{Weight, ZSet};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -218,6 +218,7 @@ impl<T: Row, K: IndexKey> View<T, K> {
 pub struct Snapshot {
     reader: Arc<Reader>,
     time: i64,
+    is_at_rest: bool,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -239,13 +240,24 @@ impl Snapshot {
         }
     }
 
+    /// One in which all tables are of one time. It is waited for.
+    pub(crate) async fn take_at_rest(inner: &Arc<Inner>) -> Result<Self, Error> {
+        let taken = inner.at_rest(async || {
+            let snapshot = Self::take(Arc::clone(inner)).await?;
+            let is_at_rest = snapshot.is_at_rest;
+            Ok((snapshot, is_at_rest))
+        });
+        taken.await
+    }
+
     async fn take_once(inner: Arc<Inner>) -> Result<Self, Error> {
         let reader = Reader::connect(inner).await?;
         // The first statement behind the beginning takes the snapshot.
-        let time = reader.begin_with_time().await?;
+        let (time, is_at_rest) = reader.begin_with_time().await?;
         Ok(Self {
             reader: Arc::new(reader),
             time,
+            is_at_rest,
         })
     }
 
@@ -258,9 +270,20 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// The database can't be read, or a row does not decode.
+    /// [`Busy`](ErrorKind::Busy): in this state an iteration is between its stages
+    /// ([`Flush::EachTable`](deltaview_store::Flush::EachTable)), so that tables which are no views are of several times. A
+    /// snapshot [at rest](crate::PostgresStore::snapshot_at_rest) is of none such. The database can't be read, or a row
+    /// does not decode.
     pub async fn answer(&self, fetches: &mut [Fetch]) -> Result<(), Error> {
         let engine = &self.reader.inner().engine;
+        if !self.is_at_rest {
+            let message = format!(
+                "graph `{}`: an iteration was between its stages when this snapshot was taken: take one with \
+                 `snapshot_at_rest`, which waits for it",
+                engine.graph.name()
+            );
+            return Err(Error::new(ErrorKind::Busy, message));
+        }
         engine.answer(self.reader.client(), fetches).await
     }
 

@@ -105,6 +105,23 @@ impl Course {
         }
     }
 
+    /// A worker that has no change of its own, as one that [resumes](Self::resume).
+    pub fn without_change(worker: WorkerId, lease: Option<i64>) -> Self {
+        Self::of(worker, lease)
+    }
+
+    /// Takes the first time that has halted: see [`Ledger::resume`]. Returns the time.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHalted`].
+    pub fn resume(&mut self, ledger: &mut Ledger, now: i64) -> Result<i64, Refusal> {
+        let (ticket, _) = ledger.resume(&self.worker, self.lease, now)?;
+        let time = ticket.time();
+        self.over.push(ticket);
+        Ok(time)
+    }
+
     fn of(worker: WorkerId, lease: Option<i64>) -> Self {
         Self {
             own: None,
@@ -128,9 +145,28 @@ impl Course {
         self.over.iter().chain(own)
     }
 
-    /// The database has shown that the holder of a time is dead.
+    /// The database has shown that the holder of a time is dead: to be said in the transaction that it was seen in. It
+    /// counts for the next [`Self::advance`].
     pub fn found_gone(&mut self, time: i64) {
         self.gone.push(time);
+    }
+
+    /// Whether the last transaction was committed is not known, and here is the ledger as it is: tickets that it did not
+    /// give to this worker are no tickets. To be said before anything else is asked, where a connection was lost.
+    pub fn keep_known(&mut self, ledger: &Ledger) {
+        let worker = &self.worker;
+        let is_known = |ticket: &Ticket| {
+            let entry = ledger.get(ticket.time());
+            entry.is_some_and(|entry| {
+                let is_good =
+                    entry.epoch == ticket.epoch() || entry.rewound_from == Some(ticket.epoch());
+                is_good && entry.holder == *worker
+            })
+        };
+        self.over.retain(&is_known);
+        if let Some(own) = &mut self.own {
+            own.ticket = own.ticket.take().filter(is_known);
+        }
     }
 
     /// What comes next, with the transitions that lead there.
@@ -142,6 +178,18 @@ impl Course {
     /// What refuses the change: it has not happened, unless [`Refusal::Halted`] is said of one that has passed a stage.
     /// What it held is given up.
     pub fn advance(
+        &mut self,
+        ledger: &mut Ledger,
+        committed: Option<i64>,
+        now: i64,
+    ) -> Result<Next, Refusal> {
+        let next = self.go_on(ledger, committed, now);
+        // It was seen now, and is not true for ever.
+        self.gone.clear();
+        next
+    }
+
+    fn go_on(
         &mut self,
         ledger: &mut Ledger,
         committed: Option<i64>,

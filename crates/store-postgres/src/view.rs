@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use deltaview_graph::{Bounds, Fetch, Order, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
+use deltaview_store::feed::not_reached;
 use deltaview_store::{Error, ErrorKind};
 use deltaview_zset::{Weight, ZSet};
 use futures::stream::BoxStream;
@@ -21,6 +22,7 @@ use crate::retry::Pauses;
 use crate::scan::{self, Decode};
 use crate::store::Inner;
 use crate::subscription::Subscription;
+use crate::workers::{Deadline, hints};
 
 /// A view, to be read: made by [`PostgresStore::view`](crate::PostgresStore::view) and [`Snapshot::view`].
 pub struct View<T, K> {
@@ -242,12 +244,24 @@ impl Snapshot {
 
     /// One in which all tables are of one time. It is waited for.
     pub(crate) async fn take_at_rest(inner: &Arc<Inner>) -> Result<Self, Error> {
-        let taken = inner.at_rest(async || {
+        let deadline = Deadline::within(inner.deadline);
+        let mut hints = hints(inner);
+        loop {
+            hints.mark();
             let snapshot = Self::take(Arc::clone(inner)).await?;
-            let is_at_rest = snapshot.is_at_rest;
-            Ok((snapshot, is_at_rest))
-        });
-        taken.await
+            if snapshot.is_at_rest {
+                return Ok(snapshot);
+            }
+            let complete = snapshot.time;
+            drop(snapshot);
+            let left = deadline.left();
+            if left.is_zero() {
+                let last = inner.status().await?.last;
+                let graph = inner.engine.graph.name();
+                return Err(not_reached(graph, last, complete, inner.deadline));
+            }
+            hints.wait(left).await;
+        }
     }
 
     async fn take_once(inner: Arc<Inner>) -> Result<Self, Error> {

@@ -61,8 +61,25 @@ impl Store for Blocking {
         self.store.graph()
     }
 
-    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
-        self.runtime.block_on(self.store.commit(change))
+    fn commit_with(
+        &mut self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
+        self.runtime
+            .block_on(self.store.commit_with(change, options))
+    }
+
+    fn status(&self) -> Result<Status, Error> {
+        self.runtime.block_on(self.store.status())
+    }
+
+    fn resume(&mut self) -> Result<i64, Error> {
+        self.runtime.block_on(self.store.resume())
+    }
+
+    fn abandon(&mut self, time: i64) -> Result<(), Error> {
+        self.runtime.block_on(self.store.abandon(time))
     }
 
     fn time(&self) -> Result<i64, Error> {
@@ -86,7 +103,7 @@ impl Store for Blocking {
     }
 
     fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {
-        let snapshot = self.runtime.block_on(self.store.snapshot())?;
+        let snapshot = self.runtime.block_on(self.store.snapshot_at_rest())?;
         Ok(Box::new(BlockingSnapshot {
             snapshot,
             runtime: &self.runtime,

@@ -158,7 +158,7 @@ impl Engine {
             let values: [(&(dyn ToSql + Sync), Type); 14] = [
                 (&self.graph.name(), Type::TEXT),
                 (&entry.time, Type::INT8),
-                (&flush_name(entry.flush), Type::TEXT),
+                (&entry.flush.as_str(), Type::TEXT),
                 (&entry.journaled, Type::BOOL),
                 (&i64::from(entry.passed), Type::INT8),
                 (&entry.holder.as_str(), Type::TEXT),
@@ -262,11 +262,6 @@ pub(super) fn concerns_others(ledger: &Ledger, held: &BTreeSet<i64>) -> bool {
 
 /// Nothing where it is none that this version knows.
 fn in_flight(row: &Row, time: i64) -> Result<Option<InFlight>, tokio_postgres::Error> {
-    let flush = match row.try_get(5)? {
-        "at_end" => Flush::AtEnd,
-        "each_table" => Flush::EachTable,
-        _ => return Ok(None),
-    };
     let state = match row.try_get(14)? {
         "running" => State::Running,
         "left" => State::Left,
@@ -280,7 +275,8 @@ fn in_flight(row: &Row, time: i64) -> Result<Option<InFlight>, tokio_postgres::E
         }
         _ => return Ok(None),
     };
-    let (Ok(passed), Some(change_id)) = (
+    let (Some(flush), Ok(passed), Some(change_id)) = (
+        Flush::from_stored(row.try_get(5)?),
         u32::try_from(row.try_get::<_, i64>(7)?),
         ChangeId::new(row.try_get::<_, &str>(13)?),
     ) else {
@@ -299,13 +295,6 @@ fn in_flight(row: &Row, time: i64) -> Result<Option<InFlight>, tokio_postgres::E
         change_id,
         state,
     }))
-}
-
-fn flush_name(flush: Flush) -> &'static str {
-    match flush {
-        Flush::AtEnd => "at_end",
-        Flush::EachTable => "each_table",
-    }
 }
 
 /// A closure may panic with any text.

@@ -22,7 +22,6 @@ mod way;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use deltaview_graph::Change;
-use deltaview_store::feed::not_reached;
 use deltaview_store::protocol::{Course, Status, WorkerId};
 use deltaview_store::{ChangeId, CommitOptions, Committed, Error};
 use tokio::sync::OnceCell;
@@ -34,7 +33,7 @@ use crate::store::Inner;
 use session::Session;
 use way::Way;
 
-pub(crate) use way::Deadline;
+pub(crate) use way::{Deadline, hints};
 
 /// The names that a store gives to its workers, and to changes that have none.
 #[derive(Default)]
@@ -147,34 +146,5 @@ impl Inner {
         let abandoned = way.abandon(time).await;
         way.session.end(&self.engine);
         abandoned
-    }
-
-    /// Waits for a state in which no iteration is between its stages: `look` takes one and says whether it is such.
-    pub(crate) async fn at_rest<R>(
-        &self,
-        mut take: impl AsyncFnMut() -> Result<(R, bool), Error>,
-    ) -> Result<R, Error> {
-        let deadline = Deadline::within(self.deadline);
-        let mut hints = way::hints(self);
-        loop {
-            hints.mark();
-            let (taken, is_at_rest) = take().await?;
-            if is_at_rest {
-                return Ok(taken);
-            }
-            drop(taken);
-            let left = deadline.left();
-            if left.is_zero() {
-                let status = self.status().await?;
-                let graph = self.engine.graph.name();
-                return Err(not_reached(
-                    graph,
-                    status.last,
-                    status.complete,
-                    self.deadline,
-                ));
-            }
-            hints.wait(left).await;
-        }
     }
 }

@@ -362,7 +362,7 @@ impl<'c> Way<'c> {
 }
 
 /// When to look again. A stage may take no longer than a pause.
-pub(super) fn hints(inner: &Inner) -> Hints {
+pub(crate) fn hints(inner: &Inner) -> Hints {
     Hints::new(inner.listening.running(), LONGEST).beginning(FIRST)
 }
 

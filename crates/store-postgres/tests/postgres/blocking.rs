@@ -7,7 +7,10 @@ use std::time::Duration;
 use deltaview_graph::{Bounds, Change, Explanation, Fetch, Graph, Order, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::Follow;
-use deltaview_store::{Committed, Delta, Error, Reading, Rows, Store, Subscription, Verified};
+use deltaview_store::protocol::Status;
+use deltaview_store::{
+    CommitOptions, Committed, Delta, Error, Reading, Rows, Store, Subscription, Verified,
+};
 use deltaview_store_postgres::{PostgresStore, Snapshot};
 use tokio::runtime::Runtime;
 
@@ -107,8 +110,24 @@ impl Store for Blocking {
         self.store.graph()
     }
 
-    fn commit(&mut self, change: &Change) -> Result<Committed, Error> {
-        self.wait(self.store.commit(change))
+    fn commit_with(
+        &mut self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
+        self.wait(self.store.commit_with(change, options))
+    }
+
+    fn status(&self) -> Result<Status, Error> {
+        self.wait(self.store.status())
+    }
+
+    fn resume(&mut self) -> Result<i64, Error> {
+        self.wait(self.store.resume())
+    }
+
+    fn abandon(&mut self, time: i64) -> Result<(), Error> {
+        self.wait(self.store.abandon(time))
     }
 
     fn time(&self) -> Result<i64, Error> {
@@ -135,7 +154,7 @@ impl Store for Blocking {
     }
 
     fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {
-        let snapshot = self.wait(self.store.snapshot())?;
+        let snapshot = self.wait(self.store.snapshot_at_rest())?;
         Ok(Box::new(Read {
             blocking: self,
             snapshot,

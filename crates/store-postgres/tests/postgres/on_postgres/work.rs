@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use deltaview::prelude::*;
+use deltaview_store::CommitOptions;
 use futures::TryStreamExt;
 
 use crate::common::{Place, config};
@@ -278,6 +279,11 @@ fn futures_can_be_sent_between_threads() {
         let change = shop.graph.change();
         is_send(&store.commit(&change));
         is_send(&store.change().commit());
+        is_send(&store.commit_with(&change, &CommitOptions::new()));
+        is_send(&store.status());
+        is_send(&store.resume());
+        is_send(&store.abandon(1));
+        is_send(&store.snapshot_at_rest());
         is_send(&store.time());
         is_send(&store.snapshot());
         is_send(&store.view(shop.totals).iter());

@@ -105,6 +105,7 @@
 //! [`UnsupportedKey`](deltaview_store::ErrorKind::UnsupportedKey), and nothing is written. In rows, which are bytes, there
 //! may be both.
 
+mod blocking;
 mod catalog;
 mod cursor;
 mod ddl;
@@ -135,6 +136,7 @@ mod view;
 mod workers;
 mod write;
 
+pub use blocking::BlockingPostgresStore;
 pub use ddl::{PostgresDialect, schema_sql};
 pub use json::json_sql;
 pub use options::PostgresOptions;

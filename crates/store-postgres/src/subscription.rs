@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,11 @@ use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::check_cursor_name;
 use deltaview_store::feed::log::Logged;
 use deltaview_store::{Delta, Error};
+use futures::future::select;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::follow::{Cursor, passes};
 use crate::listen::Hints;
@@ -24,6 +27,9 @@ use crate::store::Inner;
 
 /// The longest pause of one who can't listen.
 const LONGEST: Duration = Duration::from_millis(500);
+
+/// How long it is waited for the log to be read, before it is looked whether it was.
+const LEAST: Duration = Duration::from_millis(2);
 
 /// How often an anonymous cursor moves at most.
 const BETWEEN_MOVES: Duration = Duration::from_secs(1);
@@ -48,6 +54,15 @@ pub struct Subscription<T> {
     committed: i64,
     skip: i64,
     is_removed: bool,
+    look: Arc<Look>,
+}
+
+/// Somebody wants to know what is in the log by now.
+#[derive(Default)]
+struct Look {
+    wanted: Notify,
+    /// Since this was last set to no, the log was read to its end.
+    has_looked: AtomicBool,
 }
 
 impl<T> std::fmt::Debug for Subscription<T> {
@@ -72,7 +87,9 @@ impl<T: Row> Subscription<T> {
         let listener = inner.listening.started();
         let (cursor, time) = Cursor::open(inner, &vertex, name).await?;
         let cursor = Arc::new(cursor);
+        let look = Arc::<Look>::default();
         let reading = Reading {
+            look: Arc::clone(&look),
             hints: Hints::new(listener, LONGEST),
             cursor: Arc::clone(&cursor),
             read: time,
@@ -99,6 +116,7 @@ impl<T: Row> Subscription<T> {
             committed: time,
             skip: time,
             is_removed: false,
+            look,
         })
     }
 }
@@ -124,6 +142,28 @@ impl<T> Subscription<T> {
     /// nothing.
     pub async fn next(&mut self) -> Option<Result<Delta<T>, Error>> {
         poll_fn(|cx| self.poll_next_unpin(cx)).await
+    }
+
+    /// The next delta, if there is one by now or it comes within a time. The log is read to its end once at least, however
+    /// short the time is. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::next`].
+    pub async fn next_within(&mut self, within: Duration) -> Result<Option<Delta<T>>, Error> {
+        let deadline = Instant::now() + within;
+        let look = Arc::clone(&self.look);
+        look.has_looked.store(false, Ordering::SeqCst);
+        look.wanted.notify_one();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left.max(LEAST), self.next()).await {
+                Ok(next) => return next.transpose(),
+                Err(_) if Instant::now() < deadline => {}
+                Err(_) if look.has_looked.load(Ordering::SeqCst) => return Ok(None),
+                Err(_) => {}
+            }
+        }
     }
 
     /// Says that all that was handed out is consumed. A named cursor is stored with that place: whoever opens it next,
@@ -196,6 +236,7 @@ impl<T> Drop for Subscription<T> {
 
 /// What reads the log.
 struct Reading {
+    look: Arc<Look>,
     cursor: Arc<Cursor>,
     hints: Hints,
     /// Up to here the log was read.
@@ -224,7 +265,10 @@ impl Reading {
                 Ok(true) => self.hints.found(),
                 Ok(false) => {
                     pauses = Pauses::lasting(self.cursor.inner.retry_for);
-                    self.hints.wait(self.cursor.inner.lease / 3).await;
+                    self.look.has_looked.store(true, Ordering::SeqCst);
+                    let wanted = pin!(self.look.wanted.notified());
+                    let hinted = pin!(self.hints.wait(self.cursor.inner.lease / 3));
+                    select(wanted, hinted).await;
                 }
                 Err(error) if passes(&error) && pauses.wait().await => {}
                 Err(error) => return Err(error),

@@ -132,11 +132,11 @@ pub(crate) enum Returned<'a> {
 
 impl Returned<'_> {
     pub(crate) fn get<S: Sink<Row: Row>>(self, sink: S) -> ZSet<S::Row> {
-        match self {
+        let delta = match self {
             Self::Committed(committed) => committed.get(sink),
-            Self::Changes(changes) => changes.get(sink),
-        }
-        .expect("the handle is of this graph")
+            Self::Changes(changes) => changes.get(sink).map_err(Into::into),
+        };
+        delta.expect("the handle is of this graph")
     }
 }
 

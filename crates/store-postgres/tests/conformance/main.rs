@@ -36,7 +36,7 @@ impl Harness for OnPostgres {
     }
 
     fn open(&self, graph: &Graph) -> Result<Blocking, Error> {
-        Blocking::connect(&self.runtime, &self.place, graph)
+        crate::blocking::connect(&self.runtime, &self.place, graph)
     }
 }
 

@@ -35,7 +35,7 @@ impl OnPostgres {
         // A pool of its own: what is left of a schema's transactions is terminated when the schema is dropped.
         let place = Arc::new(Place::new());
         let runtime = Arc::new(blocking());
-        let store = Blocking::connect(&runtime, &place, graph);
+        let store = crate::blocking::connect(&runtime, &place, graph);
         Self {
             store: store.expect("a new schema takes the graph"),
             snapshot: RefCell::default(),
@@ -46,7 +46,7 @@ impl OnPostgres {
 
     /// Forgets all that is not in the database.
     pub(crate) fn reopen(&mut self, graph: &Graph) -> Result<(), Error> {
-        self.store = Blocking::connect(&self.runtime, &self.place, graph)?;
+        self.store = crate::blocking::connect(&self.runtime, &self.place, graph)?;
         Ok(())
     }
 
@@ -56,7 +56,7 @@ impl OnPostgres {
         let store = options.connect_read_only(self.place.pool.clone(), graph);
         let store = self.runtime.block_on(store)?;
         Ok(Self {
-            store: Blocking::new(&self.runtime, store),
+            store: Blocking::new(store, Arc::clone(&self.runtime)),
             snapshot: RefCell::default(),
             place: Arc::clone(&self.place),
             runtime: Arc::clone(&self.runtime),
@@ -65,7 +65,7 @@ impl OnPostgres {
 
     /// Has views read from one snapshot until the end is told: fewer round trips. Otherwise each read is by the store.
     pub(crate) fn begin_snapshot(&self) -> Result<(), Error> {
-        let snapshot = self.store.wait(self.store.inner().snapshot())?;
+        let snapshot = self.runtime.block_on(self.store.inner().snapshot())?;
         self.snapshot.replace(Some(snapshot));
         Ok(())
     }
@@ -97,7 +97,7 @@ impl OnPostgres {
         };
         let name = schema.name(Some(NAME_LIMIT));
         let sql = format!("SELECT {columns} FROM \"{}\".\"{name}\"", self.place.schema);
-        let rows = self.store.wait(async {
+        let rows = self.store.block_on(async {
             let client = self.place.pool.get().await.expect("a connection");
             client.query_typed(&sql, &[]).await
         });
@@ -125,8 +125,8 @@ impl<T: Row, K: IndexKey> Asynchronous<'_, T, K> {
         &self,
         rows: impl Future<Output = Result<Arriving<T>, Error>>,
     ) -> Result<Rows<'_, T>, Error> {
-        let mut rows = self.on.store.wait(rows)?;
-        let next = move || self.on.store.wait(rows.next());
+        let mut rows = self.on.store.block_on(rows)?;
+        let next = move || self.on.store.block_on(rows.next());
         Ok(Rows::new(std::iter::from_fn(next)))
     }
 }
@@ -141,7 +141,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> for Asynchronous<'_, T, K> {
     }
 
     fn get(&self, key: &K) -> Result<Option<T>, Error> {
-        self.on.store.wait(self.view.clone().get(key))
+        self.on.store.block_on(self.view.clone().get(key))
     }
 
     fn keys(&self, keys: Vec<K>) -> Result<Rows<'_, T>, Error> {

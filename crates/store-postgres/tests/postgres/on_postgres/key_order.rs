@@ -247,7 +247,7 @@ impl Case {
             let new = || (Arc::new(blocking()), Arc::new(Place::new()));
             place.get_or_insert_with(new).clone()
         });
-        let mut store = Blocking::connect(&runtime, &place, &graph).unwrap();
+        let mut store = crate::blocking::connect(&runtime, &place, &graph).unwrap();
         let rows = 0..u32::try_from(keys.len()).unwrap();
         store.change().insert(input, rows).commit().unwrap();
         Self {
@@ -386,7 +386,7 @@ fn check_sql(case: &Case, view: ViewHandle<u32, AnyKey>) {
         case.place.schema,
         schema.name(Some(63)),
     );
-    let rows = case.store.wait(async {
+    let rows = case.store.block_on(async {
         let client = case.place.pool.get().await.unwrap();
         client.query(&sql, &[]).await.unwrap()
     });

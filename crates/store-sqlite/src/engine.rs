@@ -116,10 +116,11 @@ impl Engine {
     }
 
     /// Draws the next time and completes it, where nothing is in flight: all of the usual way of a change that the rules
-    /// of many workers have a part in.
+    /// of many workers have a part in. Where the last time was abandoned, it is not complete, and nothing is in flight.
     pub(crate) fn draw(&self, conn: &Connection) -> Result<Option<i64>, Error> {
         let sql = "UPDATE \"deltaview_clock\" SET \"t\" = \"t\" + 1, \"complete\" = \"t\" + 1 \
-                   WHERE \"graph\" = ?1 AND \"t\" = \"complete\" RETURNING \"t\"";
+                   WHERE \"graph\" = ?1 AND (\"t\" = \"complete\" OR NOT EXISTS \
+                   (SELECT 1 FROM \"deltaview_times\" WHERE \"graph\" = ?1)) RETURNING \"t\"";
         conn.prepare_cached(sql)
             .and_then(|mut statement| {
                 statement

@@ -226,8 +226,13 @@ pub fn a_failure_in_the_first_stage_leaves_nothing<H: Harness>() {
     let error = make("bad");
     failed(error, "checked");
     assert_eq!(make("good").must().time(), 2);
+    failed(make("bad"), "checked");
+    // A time that was abandoned is in nobody's way.
+    assert_eq!(store.time().must(), 2);
+    let next = store.change().insert(words_in, words(["next"]));
+    assert_eq!(next.commit().must().time(), 4);
     assert!(store.status().must().in_flight.is_empty());
-    assert_eq!(store.rows(view).len(), 1);
+    assert_eq!(store.rows(view).len(), 2);
 }
 
 pub fn a_failure_in_a_later_stage_halts_until_it_is_resumed<H: Harness>() {

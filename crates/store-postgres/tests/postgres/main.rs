@@ -25,6 +25,7 @@ mod json_rows;
 mod server;
 mod shop;
 mod wire;
+mod words;
 
 /// The tests that need a server: `cargo xtask test` knows them by the name of this module.
 mod on_postgres {
@@ -38,4 +39,5 @@ mod on_postgres {
     mod own_server;
     mod verify;
     mod work;
+    mod workers;
 }

@@ -74,7 +74,8 @@ impl Engine {
             Box::pin(async move {
                 let sql = format!(
                     "INSERT INTO {} (\"graph\", \"t\", \"stage\", \"n\", \"part\", \"kind\", \"name\", \"rows\") \
-                     SELECT $1, $2, * FROM pg_catalog.unnest($3, $4, $5, $6, $7, $8)",
+                     SELECT $1, $2, * FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), \
+                     pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8))",
                     self.place(JOURNAL)
                 );
                 let values: [(&(dyn ToSql + Sync), Type); 8] = [

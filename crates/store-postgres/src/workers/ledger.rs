@@ -231,7 +231,7 @@ impl Engine {
             }
         }
         let sql = format!(
-            "UPDATE {} AS u SET \"t\" = n.t FROM pg_catalog.unnest($2, $3) AS n(name, t) \
+            "UPDATE {} AS u SET \"t\" = n.t FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS n(name, t) \
              WHERE u.\"graph\" = $1 AND u.\"table_name\" = n.name",
             self.place(LAST_UPDATE)
         );

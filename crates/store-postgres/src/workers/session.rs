@@ -134,7 +134,7 @@ impl Engine {
     ) -> Result<Vec<i64>, Failure> {
         let failed = |error| self.failed(error, "locking a time");
         let keys: Vec<i64> = times.iter().map(|time| self.time_key(*time)).collect();
-        let sql = "SELECT k.t FROM pg_catalog.unnest($1, $2) AS k(t, key) \
+        let sql = "SELECT k.t FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS k(t, key) \
                    WHERE pg_catalog.pg_try_advisory_lock(k.key)";
         let values: [(&(dyn ToSql + Sync), Type); 2] =
             [(&times, Type::INT8_ARRAY), (&keys, Type::INT8_ARRAY)];

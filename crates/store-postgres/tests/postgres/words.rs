@@ -1,7 +1,7 @@
 //! Words, counted, and their counts counted: a graph of several stages, with a closure that fails when it is told to.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use deltaview::prelude::*;
@@ -18,6 +18,8 @@ pub(crate) struct Words {
     pub(crate) lengths: ViewHandle<Keyed<i64, i64>, i64>,
     /// While it is set, a closure of the second stage panics on the word `bad`.
     pub(crate) fails: Arc<AtomicBool>,
+    /// While it is set, that closure waits on that word.
+    holds: Arc<(Mutex<bool>, Condvar)>,
     pub(crate) oracle: MemoryStore,
 }
 
@@ -25,6 +27,8 @@ impl Words {
     pub(crate) fn new() -> Self {
         let fails = Arc::new(AtomicBool::new(false));
         let failing = Arc::clone(&fails);
+        let holds = Arc::new((Mutex::new(false), Condvar::new()));
+        let holding = Arc::clone(&holds);
         let (graph, (words, all, lengths)) = Graph::build("words", |g| {
             let words = g.input::<String>("words");
             let copies = words
@@ -32,8 +36,15 @@ impl Words {
                 .count()
                 .named("copies");
             let by_length = Index::new("length", move |copies: &Keyed<String, i64>| {
-                let fails = copies.key == "bad" && failing.load(Ordering::SeqCst);
-                assert!(!fails, "a bad word");
+                if copies.key == "bad" {
+                    let (holds, changed) = &*holding;
+                    drop(
+                        changed
+                            .wait_while(holds.lock().unwrap(), |holds| *holds)
+                            .unwrap(),
+                    );
+                    assert!(!failing.load(Ordering::SeqCst), "a bad word");
+                }
                 copies.key.len() as i64
             });
             let lengths = copies.group_by(by_length).count().named("lengths");
@@ -48,11 +59,17 @@ impl Words {
             all,
             lengths,
             fails,
+            holds,
         }
     }
 
     pub(crate) fn fail(&self, fails: bool) {
         self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    pub(crate) fn hold(&self, holds: bool) {
+        *self.holds.0.lock().unwrap() = holds;
+        self.holds.1.notify_all();
     }
 
     pub(crate) fn change<const N: usize>(&self, words: [&str; N]) -> Change {

@@ -9,7 +9,7 @@ use deltaview_store::protocol::Refusal;
 use deltaview_store::{CommitOptions, ErrorKind, Flush};
 use deltaview_store_postgres::PostgresStore;
 
-use super::{staged, until_passed, worker};
+use super::{apart, has_passed, staged, until_passed, worker};
 use crate::common::Place;
 use crate::words::{Words, name};
 
@@ -139,6 +139,7 @@ async fn what_is_abandoned_has_never_been() {
     );
     other.abandon(time).await.unwrap();
     assert_eq!(tables(&words, &place).await, before);
+    words.fail(false);
     words.assert_same(&store).await;
     words
         .assert_clean(&place, &["abandon a", "abandon b"])
@@ -153,37 +154,36 @@ async fn what_is_abandoned_has_never_been() {
 async fn later_changes_that_had_gone_ahead_are_made_again() {
     let mut words = Words::new();
     let place = Place::new();
-    let one = worker(&words, &place, "ahead a").await;
     let two = worker(&words, &place, "ahead b").await;
     let three = worker(&words, &place, "ahead c").await;
     words.fail(true);
-    let (bad, later, last) = (
-        words.change(["bad", "one"]),
-        words.change(["one", "four"]),
-        words.change(["five"]),
-    );
-    let staged = staged();
-    let mut first = pin!(one.commit_with(&bad, &staged));
-    until_passed(first.as_mut(), &place, 1, 1).await;
-    // One goes ahead into the first stage; one waits for all of it.
-    let mut second = pin!(two.commit_with(&later, &staged));
-    until_passed(second.as_mut(), &place, 2, 1).await;
-    let error = one.abandon(1).await.unwrap_err();
+    words.hold(true);
+    let (later, last) = (words.change(["one", "four"]), words.change(["five"]));
+    let first = apart(&words, &place, "ahead a", ["bad", "one"]);
+    has_passed(&place, 1, 1).await;
+    // It goes ahead into the first stage, and waits before the second one.
+    let second = tokio::spawn({
+        let (two, later) = (two.clone(), words.change(["one", "four"]));
+        async move { two.commit_with(&later, &staged()).await }
+    });
+    has_passed(&place, 2, 1).await;
+    let error = three.abandon(1).await.unwrap_err();
     assert!(
         matches!(error.refusal(), Some(Refusal::Alive(_))),
         "{error}"
     );
-    let error = first.await.unwrap_err();
+    words.hold(false);
+    let error = first.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tick, "{error}");
     // Who waits is told at once: it had passed a stage, so it is left to others.
-    let error = second.await.unwrap_err();
+    let error = second.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Halted, "{error}");
     three.abandon(1).await.unwrap();
-    // Nobody else is there: who comes next makes it.
-    three.commit_with(&last, &staged).await.unwrap();
+    // Who comes next makes it.
+    three.commit_with(&last, &staged()).await.unwrap();
     words.expect(&later);
     words.expect(&last);
-    words.assert_same(&three).await;
+    words.assert_same(&two).await;
     words
         .assert_clean(&place, &["ahead a", "ahead b", "ahead c"])
         .await;
@@ -194,36 +194,34 @@ async fn a_change_that_is_taken_back_under_its_worker_is_made_again_by_it() {
     let mut words = Words::new();
     let place = Place::new();
     let one = worker(&words, &place, "back a").await;
-    let two = worker(&words, &place, "back b").await;
-    let (dead, later) = (words.change(["dead", "one"]), words.change(["one", "four"]));
-    let staged = staged();
+    let three = worker(&words, &place, "back c").await;
+    let (dead, later) = (words.change(["dead", "one"]), words.change(["one", "bad"]));
     {
+        let staged = staged();
         let mut first = pin!(one.commit_with(&dead, &staged));
-        until_passed(first.as_mut(), &place, 1, 1).await;
-        let mut second = pin!(two.commit_with(&later, &staged));
-        until_passed(second.as_mut(), &place, 2, 1).await;
-        // The first one dies, and is abandoned before the second one looks again.
-        let backends = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                        WHERE application_name = 'back a'";
-        place.number(backends).await;
-        let mut attempts = 0;
-        while let Err(error) = two.abandon(1).await {
-            assert!(
-                matches!(error.refusal(), Some(Refusal::Alive(_))),
-                "{error}"
-            );
-            attempts += 1;
-            assert!(attempts < 1000, "its session does not end");
-        }
-        let committed = second.await.unwrap();
-        assert_eq!((committed.time(), committed.is_known()), (2, true));
-        words.expect(&later);
-        words.assert_same(&two).await;
-        // The dead one comes back, and can't write what was taken back: it makes its change anew.
-        let committed = first.await.unwrap();
-        assert!(committed.time() > 2);
-        words.expect(&dead);
+        until_passed(first.as_mut(), &place, 1, 2).await;
     }
-    words.assert_same(&two).await;
-    words.assert_clean(&place, &["back a", "back b"]).await;
+    // The first one is dead. The second one is in the second stage, alive and held.
+    words.hold(true);
+    let second = apart(&words, &place, "back b", ["one", "bad"]);
+    has_passed(&place, 2, 1).await;
+    let mut attempts = 0;
+    while let Err(error) = three.abandon(1).await {
+        assert!(
+            matches!(error.refusal(), Some(Refusal::Alive(_))),
+            "{error}"
+        );
+        attempts += 1;
+        assert!(attempts < 1000, "its session does not end");
+    }
+    let passed = "SELECT passed FROM deltaview_times WHERE t = 2";
+    assert_eq!(place.number(passed).await, 0);
+    words.hold(false);
+    let committed = second.await.unwrap().unwrap();
+    assert_eq!((committed.time(), committed.is_known()), (2, true));
+    words.expect(&later);
+    words.assert_same(&three).await;
+    words
+        .assert_clean(&place, &["back a", "back b", "back c"])
+        .await;
 }

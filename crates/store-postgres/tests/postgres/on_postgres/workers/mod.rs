@@ -1,12 +1,14 @@
 //! Many workers on one database.
 
 use std::pin::Pin;
+use std::time::Duration;
 
-use deltaview_store::CommitOptions;
+use deltaview_store::{CommitOptions, Committed, Error};
 use deltaview_store_postgres::PostgresStore;
+use tokio::task::JoinHandle;
 
 use super::faults::named_pool;
-use crate::common::Place;
+use crate::common::{Place, blocking};
 use crate::words::Words;
 
 mod halted;
@@ -29,6 +31,32 @@ async fn until_passed<F: Future>(mut commit: Pin<&mut F>, place: &Place, time: i
         let polled = futures::poll!(commit.as_mut());
         assert!(polled.is_pending(), "it has come to its end before");
     }
+}
+
+/// Waits until a time has passed so many stages.
+async fn has_passed(place: &Place, time: i64, stages: i64) {
+    let passed =
+        format!("SELECT count(*) FROM deltaview_times WHERE t = {time} AND passed >= {stages}");
+    while place.number(&passed).await == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// A worker on a thread of its own, which commits a change stage by stage: so that it can be held in a closure.
+fn apart<const N: usize>(
+    words: &Words,
+    place: &Place,
+    name: &str,
+    change: [&str; N],
+) -> JoinHandle<Result<Committed, Error>> {
+    let (graph, change, options) = (words.graph.clone(), words.change(change), place.options());
+    let pool = named_pool(name, 2);
+    tokio::task::spawn_blocking(move || {
+        blocking().block_on(async {
+            let store = options.connect(pool, &graph).await?;
+            store.commit_with(&change, &staged()).await
+        })
+    })
 }
 
 /// Stage by stage.

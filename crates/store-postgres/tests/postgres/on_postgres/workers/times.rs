@@ -1,12 +1,11 @@
 //! Times of one's own, frontiers, names of changes, and what waits for what.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deltaview_store::{CommitOptions, ErrorKind, Flush, Time};
 
-use super::{staged, until_passed, worker};
+use super::{apart, has_passed, staged, worker};
 use crate::common::{Place, config};
 use crate::wire::Wire;
 use crate::words::{Words, name};
@@ -101,16 +100,16 @@ async fn one_name_is_one_change() {
 async fn what_is_in_flight_is_waited_for_and_named() {
     let mut words = Words::new();
     let place = Place::new();
-    let store = worker(&words, &place, "flight a").await;
     let other = worker(&words, &place, "flight b").await;
     let (first, second, third) = (
-        words.change(["one"]),
+        words.change(["bad"]),
         words.change(["two", "three"]),
         words.change(["four"]),
     );
     let staged = staged();
-    let mut held = pin!(store.commit_with(&first, &staged));
-    until_passed(held.as_mut(), &place, 1, 1).await;
+    words.hold(true);
+    let held = apart(&words, &place, "flight a", ["bad"]);
+    has_passed(&place, 1, 1).await;
     // It is not there to be read, and what is stored besides the views is of no one time.
     assert_eq!(other.time().await.unwrap(), 0);
     words.assert_same_but_verify(&other).await;
@@ -147,8 +146,10 @@ async fn what_is_in_flight_is_waited_for_and_named() {
     tx.commit().await.unwrap();
 
     // The one with stages that timed out had passed the first of them: so it happens.
-    let (held, waited) = tokio::join!(held, other.commit(&third));
-    assert!(held.unwrap().is_known());
+    let (held, waited, ()) = tokio::join!(held, other.commit(&third), async {
+        words.hold(false);
+    });
+    assert!(held.unwrap().unwrap().is_known());
     assert!(waited.unwrap().is_known());
     words.expect(&first);
     words.expect(&second);

@@ -55,6 +55,11 @@
 //! view and serialise its rows.
 
 mod catalog;
+#[cfg(not(feature = "commit-points"))]
+mod commit_points;
+#[cfg(feature = "commit-points")]
+#[doc(hidden)]
+pub mod commit_points;
 mod ddl;
 mod engine;
 mod error;

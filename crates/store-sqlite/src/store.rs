@@ -16,6 +16,7 @@ use deltaview_store::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::catalog::{self, Found};
+use crate::commit_points::{Moment, Work, reached};
 use crate::engine::Engine;
 use crate::error::Context;
 use crate::follow::{Cursor, Follower, Watch};
@@ -273,6 +274,7 @@ impl SqliteStore {
         };
         // Somebody else may have committed since: nothing that was read before is trusted.
         self.state.forget();
+        reached(Work::AtOnce, Moment::Before);
         let tx = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -286,7 +288,9 @@ impl SqliteStore {
             }
         };
         let commit = self.engine.run(&tx, &mut self.state, change, time)?;
+        reached(Work::AtOnce, Moment::Written);
         tx.commit().context(doing)?;
+        reached(Work::AtOnce, Moment::Committed);
         let changes: Changes = self.state.absorb(commit);
         self.state.forget();
         Ok(Committed::new(time, changes))

@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::ledger;
+use crate::commit_points::{Moment, Work, reached};
 use crate::error::Context;
 use crate::feed::{millis, now};
 
@@ -98,6 +99,7 @@ fn beat(conn: &Connection, pulse: &Pulse, shared: &Shared) {
 
 fn renew(conn: &Connection, pulse: &Pulse, tickets: &[Ticket]) -> Result<(), Error> {
     let doing = || format!("keeping the changes of graph `{}` alive", pulse.graph);
+    reached(Work::Beat, Moment::Before);
     let tx = rusqlite::Transaction::new_unchecked(conn, TransactionBehavior::Immediate)
         .context(doing)?;
     let before = ledger::load(&tx, &pulse.graph, pulse.stages)?;
@@ -107,5 +109,8 @@ fn renew(conn: &Connection, pulse: &Pulse, tickets: &[Ticket]) -> Result<(), Err
         let _ = ledger.renew(ticket, Some(millis(pulse.lease)), now());
     }
     ledger::store(&tx, &pulse.graph, &before, &ledger)?;
-    tx.commit().context(doing)
+    reached(Work::Beat, Moment::Written);
+    tx.commit().context(doing)?;
+    reached(Work::Beat, Moment::Committed);
+    Ok(())
 }

@@ -18,6 +18,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub(crate) use heart::Heart;
 use heart::Pulse;
 
+use crate::commit_points::{Moment, Work, reached};
 use crate::engine::Engine;
 use crate::error::Context;
 use crate::feed::{self, millis, now};
@@ -161,7 +162,7 @@ impl SqliteStore {
 
     pub(crate) fn resume_halted(&mut self) -> Result<i64, Error> {
         let (worker, lease) = self.worker()?;
-        let (ticket, _) = self.transact(|_, ledger, now| {
+        let (ticket, _) = self.transact(Work::Resume, |_, ledger, now| {
             let resumed = ledger.resume(&worker, lease, now);
             Ok(resumed?)
         })?;
@@ -172,7 +173,7 @@ impl SqliteStore {
     pub(crate) fn abandon_time(&mut self, time: i64) -> Result<(), Error> {
         let engine = &self.engine;
         let graph = &engine.graph;
-        transact(&self.conn, engine, |tx, ledger, now| {
+        transact(&self.conn, engine, Work::Abandon, |tx, ledger, now| {
             let rewinding = ledger.abandon(time, Evidence::Ledger, now)?;
             for (time, stage) in rewinding.steps {
                 let entries = journal::take(tx, graph.name(), time, stage)?;
@@ -203,7 +204,7 @@ impl SqliteStore {
         let result = self.go_on(&mut way);
         if way.course.held().next().is_some() {
             // Where this fails the lease runs out.
-            let _ = self.transact(|_, ledger, _| {
+            let _ = self.transact(Work::GiveUp, |_, ledger, _| {
                 way.course.give_up(ledger);
                 Ok(())
             });
@@ -218,7 +219,7 @@ impl SqliteStore {
         let mut watch = Watch::new(self.options.longest_pause);
         loop {
             let engine = &self.engine;
-            let next = transact(&self.conn, engine, |tx, ledger, now| {
+            let next = transact(&self.conn, engine, Work::Turn, |tx, ledger, now| {
                 let committed = match way.course.change_id() {
                     Some(id) => ledger::committed(tx, engine.graph.name(), id)?,
                     None => None,
@@ -273,8 +274,9 @@ impl SqliteStore {
             return Err(error);
         };
         let (vertex, message) = (tick.vertex().to_string(), tick.kind().to_string());
-        let failed =
-            self.transact(|_, ledger, _| Ok(way.course.fail(ledger, job, &vertex, &message)))?;
+        let failed = self.transact(Work::Fail, |_, ledger, _| {
+            Ok(way.course.fail(ledger, job, &vertex, &message))
+        })?;
         if failed.is_some() && (job.own || way.change.is_none()) {
             Err(error)
         } else {
@@ -290,7 +292,7 @@ impl SqliteStore {
             .expect("only its own worker commits a change at its end");
         let engine = &self.engine;
         let mut state = WorkingSet::partial(&engine.graph);
-        let (commit, passed) = transact(&self.conn, engine, |tx, ledger, _| {
+        let (commit, passed) = transact(&self.conn, engine, Work::AllStages, |tx, ledger, _| {
             let passed = way.course.pass(ledger, job)?;
             let time = job.ticket.time();
             let commit = engine.run(tx, &mut state, change, time)?;
@@ -315,7 +317,7 @@ impl SqliteStore {
         let commit = engine.compute(&snapshot, stages.begin(&mut state)?)?;
         snapshot.commit().context(doing)?;
         let entries = commit.journal()?;
-        let passed = transact(&self.conn, engine, |tx, ledger, _| {
+        let passed = transact(&self.conn, engine, Work::OneStage, |tx, ledger, _| {
             let passed = way.course.pass(ledger, job)?;
             engine.write_stage(tx, job, &passed, &commit, &entries)?;
             Ok(passed)
@@ -337,9 +339,10 @@ impl SqliteStore {
 
     fn transact<R>(
         &self,
+        work: Work,
         run: impl FnOnce(&Connection, &mut Ledger, i64) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        transact(&self.conn, &self.engine, run)
+        transact(&self.conn, &self.engine, work, run)
     }
 
     /// The name of this worker, and its lease: none where nobody else can open the file.
@@ -382,16 +385,20 @@ impl<'c> Way<'c> {
 fn transact<R>(
     conn: &Connection,
     engine: &Engine,
+    work: Work,
     run: impl FnOnce(&Connection, &mut Ledger, i64) -> Result<R, Error>,
 ) -> Result<R, Error> {
     let graph = engine.graph.name();
     let doing = || format!("writing the times in flight of graph `{graph}`");
+    reached(work, Moment::Before);
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).context(doing)?;
     let before = engine.ledger(&tx)?;
     let mut ledger = before.clone();
     let done = run(&tx, &mut ledger, now())?;
     ledger::store(&tx, graph, &before, &ledger)?;
+    reached(work, Moment::Written);
     tx.commit().context(doing)?;
+    reached(work, Moment::Committed);
     Ok(done)
 }
 

@@ -377,6 +377,8 @@ impl Course {
         if let Passed::Complete { time, .. } = passed {
             self.finished = Some(*time);
             if job.own {
+                // It is not held any more: there is nothing to give up in the end.
+                self.set_own(None);
                 return true;
             }
             self.over.retain(|ticket| ticket != &job.ticket);

@@ -207,57 +207,27 @@ impl Query {
 
     /// The nodes of its own list that a node is made of, those that its body names among them.
     pub fn inputs(&self) -> Vec<usize> {
-        match self {
-            Self::Source(_) | Self::Feed | Self::Outer(_) => vec![],
-            Self::Plus(left, right)
-            | Self::Both(_, left, right)
-            | Self::Join(Join { left, right, .. }) => vec![*left, *right],
-            Self::Map(input, _)
-            | Self::Filter(input, _)
-            | Self::FlatMap(input, _)
-            | Self::FilterMap(input, ..)
-            | Self::Negate(input)
-            | Self::Inspect(input)
-            | Self::Distinct(input)
-            | Self::JoinOuter(JoinOuter { left: input, .. })
-            | Self::Group { input, .. }
-            | Self::Whole(input, _)
-            | Self::Pick(Pick { input, .. })
-            | Self::Window(Windowed { input, .. })
-            | Self::Closure(input)
-            | Self::RetainFor { input, .. }
-            | Self::Integrate(input)
-            | Self::Delay(input)
-            | Self::Differentiate(input) => vec![*input],
-            Self::PerGroup { input, body, .. }
-            | Self::Recursive {
-                seed: input, body, ..
-            } => {
-                let mut inputs = vec![*input];
-                inputs.extend(body.nodes.iter().filter_map(Self::outer));
-                inputs
-            }
-        }
-    }
-
-    /// The node of the list around this one's that it names.
-    fn outer(&self) -> Option<usize> {
-        match self {
-            Self::Outer(node) | Self::JoinOuter(JoinOuter { outer: node, .. }) => Some(*node),
-            _ => None,
-        }
+        let mut inputs = Vec::new();
+        self.clone().each_input(&mut |input| inputs.push(*input));
+        inputs
     }
 
     /// The node with other numbers in the place of its inputs'.
     #[must_use]
     pub fn renumbered(mut self, number: &dyn Fn(usize) -> usize) -> Self {
-        match &mut self {
+        self.each_input(&mut |input| *input = number(*input));
+        self
+    }
+
+    /// Visits the places of the inputs: those in its own list, then those that its body names.
+    fn each_input(&mut self, visit: &mut dyn FnMut(&mut usize)) {
+        match self {
             Self::Source(_) | Self::Feed | Self::Outer(_) => {}
             Self::Plus(left, right)
             | Self::Both(_, left, right)
             | Self::Join(Join { left, right, .. }) => {
-                *left = number(*left);
-                *right = number(*right);
+                visit(left);
+                visit(right);
             }
             Self::Map(input, _)
             | Self::Filter(input, _)
@@ -275,21 +245,20 @@ impl Query {
             | Self::RetainFor { input, .. }
             | Self::Integrate(input)
             | Self::Delay(input)
-            | Self::Differentiate(input) => *input = number(*input),
+            | Self::Differentiate(input) => visit(input),
             Self::PerGroup { input, body, .. }
             | Self::Recursive {
                 seed: input, body, ..
             } => {
-                *input = number(*input);
+                visit(input);
                 for node in &mut body.nodes {
                     if let Self::Outer(node) | Self::JoinOuter(JoinOuter { outer: node, .. }) = node
                     {
-                        *node = number(*node);
+                        visit(node);
                     }
                 }
             }
         }
-        self
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use deltaview_graph::{Change, Commit, Fetch, Graph, Step, TableId, WorkingSet};
 use deltaview_schema::TableSchema;
-use deltaview_store::{ChangeId, CommitOptions, Error, ErrorKind};
+use deltaview_store::{ChangeId, CommitOptions, Error, ErrorKind, observe};
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -114,6 +114,7 @@ impl Engine {
             step = match step {
                 Step::Done(commit) => break commit,
                 Step::Fetch(mut fetches, tick) => {
+                    observe::fetching(&self.graph, &fetches);
                     let mut requests = self.opening(scope, &mut ticket, options, true);
                     requests.extend(self.answers(client, &mut fetches)?);
                     in_order(requests).await?;
@@ -143,6 +144,7 @@ impl Engine {
             step = match step {
                 Step::Done(commit) => return Ok(commit),
                 Step::Fetch(mut fetches, tick) => {
+                    observe::fetching(&self.graph, &fetches);
                     let mut requests: Vec<Request<'_, ()>> = Vec::new();
                     if !std::mem::replace(&mut is_begun, true) {
                         requests.push(self.begin(scope));

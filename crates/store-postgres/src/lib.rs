@@ -107,6 +107,7 @@
 
 mod blocking;
 mod catalog;
+mod commit;
 mod cursor;
 mod ddl;
 mod engine;
@@ -137,10 +138,11 @@ mod workers;
 mod write;
 
 pub use blocking::BlockingPostgresStore;
+pub use commit::Pending;
 pub use ddl::{PostgresDialect, schema_sql};
 pub use json::json_sql;
 pub use options::PostgresOptions;
-pub use store::{Pending, PostgresStore};
+pub use store::PostgresStore;
 pub use subscription::Subscription;
 pub use versions::{BlockingPostgresVersions, PostgresVersions};
 pub use view::{Rows, Snapshot, View};

@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
-use deltaview_graph::{Change, Edit, Graph, ViewHandle, WorkingSet};
+use deltaview_graph::{Change, Graph, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::not_reached;
+use deltaview_store::observe::Watched;
 use deltaview_store::protocol::Status;
-use deltaview_store::{ChangeId, CommitOptions, Committed, Error, ErrorKind, Flush, Time};
-use tokio_postgres::types::{ToSql, Type};
+use deltaview_store::{CommitOptions, Committed, Error, ErrorKind, Flush};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};
+use tracing::Instrument;
 
 use crate::catalog::{self, Found};
-use crate::ddl::COMMITS;
-use crate::engine::{Engine, NotAtOnce, Ticket, lock_key};
-use crate::error::{Context, from_postgres, is_refused};
+use crate::commit::Pending;
+use crate::engine::{Engine, NotAtOnce, lock_key};
+use crate::error::Context;
 use crate::json;
 use crate::listen::{Hints, Listening};
 use crate::options::PostgresOptions;
@@ -218,6 +220,18 @@ impl PostgresStore {
     /// [abandons](Self::abandon) it: make it again under its name to learn what became of it. So does one whose future is
     /// dropped.
     pub async fn commit_with(
+        &self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
+        let watched = Watched::begin(self.graph(), options.time().flush);
+        let committing = self.commit_change(change, options);
+        let result = committing.instrument(watched.span().clone()).await;
+        watched.end(&result);
+        result
+    }
+
+    async fn commit_change(
         &self,
         change: &Change,
         options: &CommitOptions,
@@ -434,50 +448,6 @@ impl PostgresStore {
     }
 }
 
-/// A change of a store that is not committed yet: made by [`PostgresStore::change`], filled by the methods of [`Edit`].
-#[must_use = "a change does nothing until it is committed"]
-#[derive(Debug)]
-pub struct Pending<'s> {
-    store: &'s PostgresStore,
-    change: Change,
-    options: CommitOptions,
-}
-
-impl Pending<'_> {
-    /// Commits it at a time of one's own, behind a frontier, or stage by stage.
-    pub fn at(mut self, time: impl Into<Time>) -> Self {
-        self.options = self.options.at(time);
-        self
-    }
-
-    /// Commits it under a name: see [`CommitOptions::change_id`].
-    pub fn change_id(mut self, id: ChangeId) -> Self {
-        self.options = self.options.change_id(id);
-        self
-    }
-
-    /// Commits it with a deadline of its own: see [`CommitOptions::within`].
-    pub fn within(mut self, within: Duration) -> Self {
-        self.options = self.options.within(within);
-        self
-    }
-
-    /// Commits the change as one iteration: in one transaction, unless [`Self::at`] says otherwise.
-    ///
-    /// # Errors
-    ///
-    /// As [`PostgresStore::commit_with`].
-    pub async fn commit(self) -> Result<Committed, Error> {
-        self.store.commit_with(&self.change, &self.options).await
-    }
-}
-
-impl Edit for Pending<'_> {
-    fn edited(&mut self) -> &mut Change {
-        &mut self.change
-    }
-}
-
 impl Inner {
     /// A connection of the pool.
     pub(crate) async fn connection(&self) -> Result<Object, Error> {
@@ -552,102 +522,6 @@ impl Inner {
             json::create(scope.client(), graph, namespace).await?;
         }
         scope.keep().await.context(doing)
-    }
-
-    /// One attempt. Nothing that was read before is trusted: somebody else may have committed since.
-    async fn commit_once(
-        &self,
-        change: &Change,
-        options: &CommitOptions,
-    ) -> Result<Committed, Error> {
-        let mut state = WorkingSet::partial(&self.engine.graph);
-        let connection = self.connection().await?;
-        let scope = Scope::new(&**connection, Kind::Write);
-        let written = self.engine.run(&scope, &mut state, change, options).await?;
-        if let Err(error) = scope.keep().await {
-            let doing = format!(
-                "committing a change of graph `{}`",
-                self.engine.graph.name()
-            );
-            if is_refused(&error) {
-                return Err(from_postgres(error, &doing));
-            }
-            // The connection is of no more use, and the pool may have no other place for one.
-            drop(Object::take(connection));
-            if !self.find_out(&written.ticket).await? {
-                let message =
-                    format!("{doing}: the connection was lost, and nothing was committed");
-                return Err(Error::new(ErrorKind::Disconnected, message).caused_by(error));
-            }
-        }
-        let changes = state.absorb(written.commit);
-        Ok(Committed::new(written.ticket.time, changes))
-    }
-
-    /// Whether an iteration was committed whose connection was lost while that was done.
-    async fn find_out(&self, ticket: &Ticket) -> Result<bool, Error> {
-        let mut pauses = self.pauses();
-        loop {
-            let error = match self.look_up(ticket).await {
-                Ok(Some(is_committed)) => return Ok(is_committed),
-                Ok(None) => None,
-                Err(error) => Some(error),
-            };
-            // What is forgotten does not come back.
-            if error.is_some() && pauses.wait().await {
-                continue;
-            }
-            let message = format!(
-                "the connection was lost while iteration {} of graph `{}` was being committed, and the database could not \
-                 say since whether it was: look at what it has before you commit the change again",
-                ticket.time,
-                self.engine.graph.name()
-            );
-            let uncertain = Error::new(ErrorKind::Uncertain, message);
-            return Err(match error {
-                Some(error) => uncertain.caused_by(error),
-                None => uncertain,
-            });
-        }
-    }
-
-    /// Nothing, if that was so long ago that it is forgotten.
-    async fn look_up(&self, ticket: &Ticket) -> Result<Option<bool>, Error> {
-        let doing = || "asking whether a change was committed".to_string();
-        let scope = Scope::new(self.connection().await?, Kind::Write);
-        let client = scope.client();
-        scope.begin().await.context(doing)?;
-        // The server may not know yet that the connection is lost, and wait for the transaction to go on. Other
-        // transactions are left alone, also of the same backend: a pooler may have given it to somebody else.
-        let stop = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-                    WHERE pid = $1 AND backend_xid::text = $2";
-        client
-            .query_typed(
-                stop,
-                &[
-                    (&ticket.backend, Type::INT4),
-                    (&ticket.transaction, Type::TEXT),
-                ],
-            )
-            .await
-            .context(doing)?;
-        // It has the lock until it has ended: what is read behind it is how it ended.
-        lock(client, self.engine.lock_key).await.context(doing)?;
-        let commits = self.engine.place(COMMITS);
-        let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM {commits} WHERE \"graph\" = $1 AND \"t\" = $2 AND \"id\"::text = $3), \
-             (SELECT min(\"t\") FROM {commits} WHERE \"graph\" = $1) > $2"
-        );
-        let values: [(&(dyn ToSql + Sync), Type); 3] = [
-            (&self.engine.graph.name(), Type::TEXT),
-            (&ticket.time, Type::INT8),
-            (&ticket.id, Type::TEXT),
-        ];
-        let row = client.query_typed_one(&sql, &values).await.context(doing)?;
-        let is_committed: bool = row.try_get(0).context(doing)?;
-        let is_forgotten: Option<bool> = row.try_get(1).context(doing)?;
-        let is_known = is_committed || is_forgotten != Some(true);
-        Ok(is_known.then_some(is_committed))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deltaview_graph::{Commit, Stages, WorkingSet};
 use deltaview_store::protocol::{Failed, Gate, Job, Passed, Refusal};
-use deltaview_store::{Committed, Error, ErrorKind, Flush};
+use deltaview_store::{Committed, Error, ErrorKind, Flush, observe};
 use tokio_postgres::Client;
 
 use super::journal::{Chunk, chunks};
@@ -110,6 +110,7 @@ impl<'c> Way<'c> {
             }
             return Err(error);
         }
+        observe::passed_stage(job.ticket.time(), job.stage, commit.rows());
         stages.pass(commit);
         self.course.passed(job, &passed);
         let is_complete = matches!(passed, Passed::Complete { .. });

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::Object;
 use deltaview_graph::{Change, Commit, Stages};
 use deltaview_store::protocol::{Course, Job, Ledger, Next, Ticket, TimedOut, Wait};
-use deltaview_store::{Committed, Error, ErrorKind, Flush};
+use deltaview_store::{Committed, Error, ErrorKind, Flush, observe};
 use tokio_postgres::Client;
 
 use super::ledger::{Stored, concerns_others};
@@ -159,6 +159,9 @@ impl<'c> Way<'c> {
         let next = self
             .course
             .advance(&mut looked.ledger, looked.committed, looked.now);
+        for time in self.course.taken_over() {
+            observe::took_over(&self.inner.engine.graph, time);
+        }
         match &next {
             // All of it is one transaction, behind the one that has given it its time.
             Ok(Next::Stage(job)) if job.flush == Flush::AtEnd && looked.is_as_it_was() => {
@@ -173,8 +176,10 @@ impl<'c> Way<'c> {
             Next::Stage(job) if job.flush == Flush::EachTable => self.stages_from(job).await,
             Next::Stage(_) => Ok(None),
             Next::Wait(wait) => {
-                self.wait(&wait, &looked.ledger).await?;
-                Ok(None)
+                let since = Instant::now();
+                let waited = self.wait(&wait, &looked.ledger).await;
+                observe::waited(&self.inner.engine.graph, since);
+                waited.map(|()| None)
             }
         }
     }

@@ -25,17 +25,24 @@ pub(super) trait Level: Scope + Sized {
     /// Whether it is inside of a recursion.
     const IS_LOOPED: bool = false;
 
+    /// With any key that is tried in the scope.
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out;
-    fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out;
+
+    /// With one of the scope's keys that are [`Key::WIDE`].
+    fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out {
+        Self::with_key(key, visit)
+    }
 
     /// A sub-query on the rows of each group, as rows again.
     fn per_group<'g>(
-        list: &List<'_, 'g, '_, Self>,
-        node: usize,
-        input: usize,
-        key: Key,
-        body: &Body,
-    ) -> Stream<'g, Item, Self>;
+        _: &List<'_, 'g, '_, Self>,
+        _: usize,
+        _: usize,
+        _: Key,
+        _: &Body,
+    ) -> Stream<'g, Item, Self> {
+        panic!("no groups are tried here")
+    }
 
     /// A recursion.
     fn recursive<'g>(
@@ -54,10 +61,12 @@ pub(super) trait Level: Scope + Sized {
 
     /// Rows leave their group, meet others, and come back.
     fn join_outer<'g>(
-        left: Stream<'g, Item, Self>,
-        outer: Stream<'g, Item, Self::Around>,
-        join: JoinOuter,
-    ) -> Stream<'g, Item, Self>;
+        _: Stream<'g, Item, Self>,
+        _: Stream<'g, Item, Self::Around>,
+        _: JoinOuter,
+    ) -> Stream<'g, Item, Self> {
+        panic!("rows leave nothing but groups")
+    }
 
     /// What exactly is expected of the rows of a node of the plan.
     fn rows(_: String, _: &'static str, _: Expects) -> Option<TableCheck> {
@@ -86,13 +95,14 @@ pub(super) trait Level: Scope + Sized {
         None
     }
 
-    /// Shows the groups of an aggregate as they are.
+    /// Shows the groups of an aggregate as they are, where a plan can look at them.
     fn show_groups<'g, K: Indexed + Row, V: Row>(
-        list: &List<'_, 'g, '_, Self>,
-        node: usize,
-        groups: Stream<'g, Keyed<K, V>, Self>,
-        total: fn(V) -> Total,
-    );
+        _: &List<'_, 'g, '_, Self>,
+        _: usize,
+        _: Stream<'g, Keyed<K, V>, Self>,
+        _: fn(V) -> Total,
+    ) {
+    }
 }
 
 impl Level for Root {
@@ -130,14 +140,6 @@ impl Level for Root {
 
     fn closure<'g>(edges: Stream<'g, Item, Self>) -> Stream<'g, Item, Self> {
         edges.transitive_closure(Edge::of).map(Edge::into_item)
-    }
-
-    fn join_outer<'g>(
-        _: Stream<'g, Item, Self>,
-        _: Stream<'g, Item, Self>,
-        _: JoinOuter,
-    ) -> Stream<'g, Item, Self> {
-        panic!("there is nothing around the plan")
     }
 
     fn rows(vertex: String, role: &'static str, expects: Expects) -> Option<TableCheck> {
@@ -205,10 +207,6 @@ where
         keys::inner_key(key, visit)
     }
 
-    fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out {
-        keys::inner_key(key, visit)
-    }
-
     fn per_group<'g>(
         list: &List<'_, 'g, '_, Self>,
         node: usize,
@@ -240,14 +238,6 @@ where
     ) -> Stream<'g, Item, Self> {
         joins::join_outer(left, outer, join)
     }
-
-    fn show_groups<'g, K: Indexed + Row, V: Row>(
-        _: &List<'_, 'g, '_, Self>,
-        _: usize,
-        _: Stream<'g, Keyed<K, V>, Self>,
-        _: fn(V) -> Total,
-    ) {
-    }
 }
 
 /// How far groups go: what a group in groups by `G` of this scope may have inside.
@@ -256,13 +246,16 @@ where
     G: IndexKey + Row,
 {
     fn per_inner_group<'g>(
-        list: &List<'_, 'g, '_, In<G, Self>>,
-        node: usize,
-        input: usize,
-        body: &Body,
+        _: &List<'_, 'g, '_, In<G, Self>>,
+        _: usize,
+        _: usize,
+        _: &Body,
     ) -> Stream<'g, Item, In<G, Self>>
     where
-        In<G, Self>: Level;
+        In<G, Self>: Level,
+    {
+        panic!("no groups are tried this deep")
+    }
 
     fn recursive_in_group<'g>(
         _: &List<'_, 'g, '_, In<G, Self>>,
@@ -305,27 +298,11 @@ impl<G: Indexed + Row> Inner<G> for Root {
     }
 }
 
-impl<G: Indexed + Row> Inner<C3> for In<G, Root> {
-    fn per_inner_group<'g>(
-        _: &List<'_, 'g, '_, In<C3, Self>>,
-        _: usize,
-        _: usize,
-        _: &Body,
-    ) -> Stream<'g, Item, In<C3, Self>> {
-        panic!("groups are two deep at most")
-    }
-}
+/// Groups are two deep at most.
+impl<G: Indexed + Row> Inner<C3> for In<G, Root> {}
 
-impl<G: Indexed + Row> Inner<G> for Looped<Root> {
-    fn per_inner_group<'g>(
-        _: &List<'_, 'g, '_, In<G, Self>>,
-        _: usize,
-        _: usize,
-        _: &Body,
-    ) -> Stream<'g, Item, In<G, Self>> {
-        panic!("groups inside of a recursion are one deep at most")
-    }
-}
+/// Groups inside of a recursion are one deep at most.
+impl<G: Indexed + Row> Inner<G> for Looped<Root> {}
 
 /// Inside of a recursion of the plan.
 impl Level for Looped<Root> {
@@ -334,10 +311,6 @@ impl Level for Looped<Root> {
     const IS_LOOPED: bool = true;
 
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out {
-        keys::wide_key(key, visit)
-    }
-
-    fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out {
         keys::wide_key(key, visit)
     }
 
@@ -351,22 +324,6 @@ impl Level for Looped<Root> {
         assert_eq!(key, Key::A, "the only key of groups");
         grouped::<A, Self>(list, node, input, body)
     }
-
-    fn join_outer<'g>(
-        _: Stream<'g, Item, Self>,
-        _: Stream<'g, Item, Self>,
-        _: JoinOuter,
-    ) -> Stream<'g, Item, Self> {
-        panic!("there is nothing around a recursion of the plan")
-    }
-
-    fn show_groups<'g, K: Indexed + Row, V: Row>(
-        _: &List<'_, 'g, '_, Self>,
-        _: usize,
-        _: Stream<'g, Keyed<K, V>, Self>,
-        _: fn(V) -> Total,
-    ) {
-    }
 }
 
 /// Inside of a recursion inside of a group.
@@ -379,36 +336,6 @@ impl<G: Indexed + Row> Level for Looped<In<G, Root>> {
 
     fn with_key<V: Visit>(key: Key, visit: V) -> V::Out {
         keys::inner_key(key, visit)
-    }
-
-    fn with_wide<V: Visit>(key: Key, visit: V) -> V::Out {
-        keys::inner_key(key, visit)
-    }
-
-    fn per_group<'g>(
-        _: &List<'_, 'g, '_, Self>,
-        _: usize,
-        _: usize,
-        _: Key,
-        _: &Body,
-    ) -> Stream<'g, Item, Self> {
-        panic!("groups in a recursion in a group are not tried")
-    }
-
-    fn join_outer<'g>(
-        _: Stream<'g, Item, Self>,
-        _: Stream<'g, Item, Self>,
-        _: JoinOuter,
-    ) -> Stream<'g, Item, Self> {
-        panic!("rows don't leave a recursion")
-    }
-
-    fn show_groups<'g, K: Indexed + Row, V: Row>(
-        _: &List<'_, 'g, '_, Self>,
-        _: usize,
-        _: Stream<'g, Keyed<K, V>, Self>,
-        _: fn(V) -> Total,
-    ) {
     }
 }
 

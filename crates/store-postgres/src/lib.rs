@@ -50,8 +50,11 @@
 //! | `<graph>__<vertex>__<role>` | the state of a vertex: the columns of its index, `identity`, `data`, `c` |
 //! | `deltaview_catalog` | what each of those tables is, with its shape and the format's version |
 //! | `deltaview_last_update` | the time up to which each table is written |
-//! | `deltaview_clock` | the last time that was given out, by graph |
+//! | `deltaview_clock` | the last time that was given out (`t`) and the newest that is complete in every table, by graph |
 //! | `deltaview_commits` | the time and a random id of each commit of the last hour: how a lost `COMMIT` is found out about |
+//! | `deltaview_times` | the times in flight: how far each has come, who holds it, why it halted |
+//! | `deltaview_journal` | of the times in flight that go stage by stage: what came in, and what each stage has done |
+//! | `deltaview_changes` | the names of the last day's changes: of those that were given one, and of those that had to wait or went stage by stage |
 //! | `deltaview_cursors` | who follows which view, up to which time it has consumed it, and for how long it is waited for |
 //! | `deltaview_feed` | what iterations changed of the views that are followed |
 //!
@@ -73,6 +76,21 @@
 //! subscriptions. A notification says no more than that it is worth looking: the log is read every few seconds anyway,
 //! and after each reconnect, so nothing is missed. Without it, or behind a pooler that can't pass `LISTEN` on,
 //! subscriptions look into the log with pauses that grow to half a second.
+//!
+//! # Many workers
+//!
+//! Any number of processes may commit to one graph. A change with [`Flush::AtEnd`](deltaview_store::Flush::AtEnd) is one
+//! transaction; one with [`Flush::EachTable`](deltaview_store::Flush::EachTable)
+//! ([`commit_with`](PostgresStore::commit_with)) is one for each stage of the graph, so that the next change enters the
+//! first stage while this one is in the second. The rules are those of [`deltaview_store::protocol`].
+//!
+//! Each transaction that moves a time on holds the graph's [lock](PostgresStore::lock_key). A worker that has a time in
+//! flight keeps one connection of the pool for it, whose session has an advisory lock for that time: `deltaview`, the
+//! schema, the graph's name and the time, hashed as the graph's lock is. Whoever waits looks at `deltaview_times` every 1
+//! to 20 milliseconds, and whether that lock is free: then the session of the holder has ended, and its change is
+//! finished from the journal, or removed where nothing of it is journaled. Such sessions must be the server's own: a
+//! pooler between may pool sessions, and not transactions, as soon as one worker commits stage by stage.
+//!
 //! # Rows as JSON
 //!
 //! [`PostgresOptions::json`] makes a view of SQL's for each view, `<table of the view>__json`, for whoever reads by SQL
@@ -105,7 +123,7 @@
 //! [`UnsupportedKey`](deltaview_store::ErrorKind::UnsupportedKey), and nothing is written. In rows, which are bytes, there
 //! may be both.
 
-mod blocking;
+mod at_once;
 mod catalog;
 mod commit;
 mod cursor;
@@ -121,6 +139,7 @@ mod names;
 #[cfg(test)]
 mod on_postgres;
 mod options;
+mod pending;
 mod pipeline;
 mod ranges;
 mod reader;
@@ -142,6 +161,7 @@ pub use commit::Pending;
 pub use ddl::{PostgresDialect, schema_sql};
 pub use json::json_sql;
 pub use options::PostgresOptions;
+pub use pending::Pending;
 pub use store::PostgresStore;
 pub use subscription::Subscription;
 pub use versions::{BlockingPostgresVersions, PostgresVersions};

@@ -1,4 +1,5 @@
-//! [`PostgresStore`]: a pool and a graph. It owns transactions, and what happens when they fail.
+//! [`PostgresStore`]: a pool and a graph. It owns what a store can be asked; how a change is committed is in `at_once.rs` and
+//! `workers`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +16,12 @@ use tokio_postgres::{Client, Transaction};
 use tracing::Instrument;
 
 use crate::catalog::{self, Found};
-use crate::commit::Pending;
 use crate::engine::{Engine, NotAtOnce, lock_key};
 use crate::error::Context;
 use crate::json;
 use crate::listen::{Hints, Listening};
 use crate::options::PostgresOptions;
+use crate::pending::Pending;
 use crate::retry::Pauses;
 use crate::scope::{Kind, Scope};
 use crate::view::{Snapshot, View};
@@ -47,7 +48,8 @@ pub(crate) enum Access {
 ///
 /// The number of round trips of a commit is bounded by the depth of the graph, whatever the number of rows: one for each
 /// step of the tick that must see stored rows, one for the writes, one to commit. Nothing is left prepared on a
-/// connection, so a pooler between the store and the server may pool transactions.
+/// connection, so a pooler between the store and the server may pool transactions, unless a worker commits stage by
+/// stage: see [`Self::commit_with`].
 ///
 /// A future that is dropped takes its transaction back, before the connection is used again. A statement that is under
 /// way goes on to its end first: whoever is given the connection by the pool waits for that. If it waits for the lock of the
@@ -157,7 +159,8 @@ impl PostgresStore {
         self.inner.engine.lock_key
     }
 
-    /// Begins a change: add to it with the methods of [`Edit`], then [`commit`](Pending::commit) it.
+    /// Begins a change: add to it with the methods of [`Edit`](deltaview_graph::Edit), then
+    /// [`commit`](Pending::commit) it.
     pub fn change(&self) -> Pending<'_> {
         Pending {
             store: self,

@@ -1,0 +1,110 @@
+//! A change that is committed at once, in one transaction; and how it is found out about where its `COMMIT` was lost.
+
+use deadpool_postgres::Object;
+use deltaview_graph::{Change, WorkingSet};
+use deltaview_store::{CommitOptions, Committed, Error, ErrorKind};
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::ddl::COMMITS;
+use crate::engine::Ticket;
+use crate::error::{Context, from_postgres, is_refused};
+use crate::scope::{Kind, Scope};
+use crate::store::{Inner, lock};
+
+impl Inner {
+    /// One attempt. Nothing that was read before is trusted: somebody else may have committed since.
+    pub(crate) async fn commit_once(
+        &self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
+        let mut state = WorkingSet::partial(&self.engine.graph);
+        let connection = self.connection().await?;
+        let scope = Scope::new(&**connection, Kind::Write);
+        let written = self.engine.run(&scope, &mut state, change, options).await?;
+        if let Err(error) = scope.keep().await {
+            let doing = format!(
+                "committing a change of graph `{}`",
+                self.engine.graph.name()
+            );
+            if is_refused(&error) {
+                return Err(from_postgres(error, &doing));
+            }
+            // The connection is of no more use, and the pool may have no other place for one.
+            drop(Object::take(connection));
+            if !self.find_out(&written.ticket).await? {
+                let message =
+                    format!("{doing}: the connection was lost, and nothing was committed");
+                return Err(Error::new(ErrorKind::Disconnected, message).caused_by(error));
+            }
+        }
+        let changes = state.absorb(written.commit);
+        Ok(Committed::new(written.ticket.time, changes))
+    }
+
+    /// Whether an iteration was committed whose connection was lost while that was done.
+    async fn find_out(&self, ticket: &Ticket) -> Result<bool, Error> {
+        let mut pauses = self.pauses();
+        loop {
+            let error = match self.look_up(ticket).await {
+                Ok(Some(is_committed)) => return Ok(is_committed),
+                Ok(None) => None,
+                Err(error) => Some(error),
+            };
+            // What is forgotten does not come back.
+            if error.is_some() && pauses.wait().await {
+                continue;
+            }
+            let message = format!(
+                "the connection was lost while iteration {} of graph `{}` was being committed, and the database could not \
+                 say since whether it was: look at what it has before you commit the change again",
+                ticket.time,
+                self.engine.graph.name()
+            );
+            let uncertain = Error::new(ErrorKind::Uncertain, message);
+            return Err(match error {
+                Some(error) => uncertain.caused_by(error),
+                None => uncertain,
+            });
+        }
+    }
+
+    /// Nothing, if that was so long ago that it is forgotten.
+    async fn look_up(&self, ticket: &Ticket) -> Result<Option<bool>, Error> {
+        let doing = || "asking whether a change was committed".to_string();
+        let scope = Scope::new(self.connection().await?, Kind::Write);
+        let client = scope.client();
+        scope.begin().await.context(doing)?;
+        // The server may not know yet that the connection is lost, and wait for the transaction to go on. Other
+        // transactions are left alone, also of the same backend: a pooler may have given it to somebody else.
+        let stop = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+                    WHERE pid = $1 AND backend_xid::text = $2";
+        client
+            .query_typed(
+                stop,
+                &[
+                    (&ticket.backend, Type::INT4),
+                    (&ticket.transaction, Type::TEXT),
+                ],
+            )
+            .await
+            .context(doing)?;
+        // It has the lock until it has ended: what is read behind it is how it ended.
+        lock(client, self.engine.lock_key).await.context(doing)?;
+        let commits = self.engine.place(COMMITS);
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM {commits} WHERE \"graph\" = $1 AND \"t\" = $2 AND \"id\"::text = $3), \
+             (SELECT min(\"t\") FROM {commits} WHERE \"graph\" = $1) > $2"
+        );
+        let values: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&self.engine.graph.name(), Type::TEXT),
+            (&ticket.time, Type::INT8),
+            (&ticket.id, Type::TEXT),
+        ];
+        let row = client.query_typed_one(&sql, &values).await.context(doing)?;
+        let is_committed: bool = row.try_get(0).context(doing)?;
+        let is_forgotten: Option<bool> = row.try_get(1).context(doing)?;
+        let is_known = is_committed || is_forgotten != Some(true);
+        Ok(is_known.then_some(is_committed))
+    }
+}

@@ -124,8 +124,8 @@
 //! may be both.
 
 mod at_once;
+mod blocking;
 mod catalog;
-mod commit;
 mod cursor;
 mod ddl;
 mod engine;
@@ -157,7 +157,6 @@ mod workers;
 mod write;
 
 pub use blocking::BlockingPostgresStore;
-pub use commit::Pending;
 pub use ddl::{PostgresDialect, schema_sql};
 pub use json::json_sql;
 pub use options::PostgresOptions;

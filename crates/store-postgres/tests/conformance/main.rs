@@ -7,7 +7,7 @@ use std::sync::Arc;
 use deltaview_graph::Graph;
 use deltaview_store::Error;
 use deltaview_store::conformance::Harness;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use blocking::Blocking;
 use common::Place;
@@ -23,6 +23,12 @@ struct OnPostgres {
     runtime: Arc<Runtime>,
 }
 
+/// One with threads of its own: a worker that is held in a closure holds nobody else's connection.
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
+}
+
 impl Harness for OnPostgres {
     type Store = Blocking;
     const DURABLE: bool = true;
@@ -31,7 +37,7 @@ impl Harness for OnPostgres {
     fn new() -> Self {
         Self {
             place: Place::new(),
-            runtime: Arc::new(common::blocking()),
+            runtime: Arc::new(runtime()),
         }
     }
 

@@ -111,7 +111,7 @@ impl<'c> Way<'c> {
 
     /// Goes on until the change is committed, or can't be.
     pub(super) async fn go(mut self) -> Result<Committed, Error> {
-        let done = self.to_the_end().await;
+        let done = self.reach_the_end().await;
         // If this can't be said, it is seen by the end of the session.
         if self.give_up().await.is_ok() {
             self.session.end(&self.inner.engine);
@@ -119,7 +119,7 @@ impl<'c> Way<'c> {
         done
     }
 
-    async fn to_the_end(&mut self) -> Result<Committed, Error> {
+    async fn reach_the_end(&mut self) -> Result<Committed, Error> {
         let mut pauses = self.inner.pauses();
         loop {
             let error = match self.step().await {

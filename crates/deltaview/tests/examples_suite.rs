@@ -11,12 +11,17 @@
 #[path = "../examples/flights/main.rs"]
 mod flights;
 #[expect(dead_code, reason = "an example's `main`")]
+#[path = "../examples/parallel/main.rs"]
+mod parallel;
+#[expect(dead_code, reason = "an example's `main`")]
 #[path = "../examples/receipts/main.rs"]
 mod receipts;
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Parser;
 
@@ -302,6 +307,65 @@ fn missing_files_are_named() {
     fs::write(data.folder.path().join("planes.csv.zip"), "").unwrap();
     let error = data.run(&[]).unwrap_err().to_string();
     assert!(error.contains("unzip"), "{error}");
+}
+
+/// The variable by which this program, run again, is told that it is a worker: its arguments, a line each.
+const WORKER: &str = "DELTAVIEW_TEST_PARALLEL";
+
+fn parallel(test: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let worker = |arguments: &[OsString]| {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
+        command.env(WORKER, arguments.join(OsStr::new("\n")));
+        Ok(command)
+    };
+    let options = parallel::Options::try_parse_from([&["parallel"], arguments].concat())?;
+    let mut out = Vec::new();
+    parallel::run(&options, &worker, &mut out)?;
+    Ok(String::from_utf8(out)?)
+}
+
+/// In a process that `parallel` has started: works, and returns that it has.
+fn has_worked_in_parallel() -> bool {
+    let Ok(arguments) = std::env::var(WORKER) else {
+        return false;
+    };
+    let arguments = std::iter::once("parallel").chain(arguments.lines());
+    let options = parallel::Options::parse_from(arguments);
+    parallel::run(
+        &options,
+        &|_| unreachable!("a worker starts nobody"),
+        &mut io::stdout(),
+    )
+    .unwrap();
+    true
+}
+
+#[test]
+fn workers_in_parallel_that_are_killed() {
+    if has_worked_in_parallel() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for flush in ["each-table", "at-end"] {
+        let db = folder.path().join(format!("{flush}.db"));
+        let options = ["--db", text(&db), "--flush", flush, "--batches", "60"];
+        let more = ["--workers", "3", "--reads", "40", "--kill", "8", "--verify"];
+        let options = [&options[..], &more[..]].concat();
+        let out = parallel("workers_in_parallel_that_are_killed", &options).unwrap();
+        assert!(
+            out.contains("2,400 reads in 60 batches by 3 workers"),
+            "{out}"
+        );
+        assert!(out.contains("\nThe last time is "), "{out}");
+        assert!(out.contains("\nVerified: all "), "{out}");
+    }
+}
+
+#[test]
+fn workers_in_parallel_need_a_database() {
+    let error = parallel("", &["--store", "memory"]).unwrap_err();
+    assert!(error.to_string().contains("can't share memory"), "{error}");
 }
 
 /// The tests that need a server: `cargo xtask test` knows them by the name of this module.

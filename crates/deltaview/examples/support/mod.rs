@@ -3,6 +3,7 @@
 #[cfg(feature = "postgres")]
 mod postgres;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -60,6 +61,22 @@ impl Place {
             // Kept, to be looked into afterwards.
             None => tempfile::tempdir()?.keep().join(format!("{name}.db")),
         }))
+    }
+
+    /// The arguments by which another process finds the same place.
+    #[allow(dead_code, reason = "not every example starts others")]
+    pub(crate) fn arguments(&self, kept: &Kept) -> Vec<OsString> {
+        match (kept, &self.store) {
+            (Kept::Sqlite(file), _) => vec!["--db".into(), file.into()],
+            #[cfg(feature = "postgres")]
+            (Kept::Postgres(_), Kind::Postgres(url)) => {
+                let schema = self.schema.iter();
+                let schema = schema.flat_map(|name| ["--schema".into(), name.into()]);
+                let store = ["--store".into(), url.into()];
+                store.into_iter().chain(schema).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -130,6 +130,10 @@ mod docs {
     #[doc = include_str!("../../../docs/coming-from-sql.md")]
     mod coming_from_sql {}
 
+    #[cfg(feature = "sqlite-system")]
+    #[doc = include_str!("../../../docs/many-workers.md")]
+    mod many_workers {}
+
     #[cfg(all(feature = "ttkv", feature = "sqlite-system"))]
     #[doc = include_str!("../../../docs/time-travel.md")]
     mod time_travel {}

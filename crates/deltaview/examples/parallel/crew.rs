@@ -68,6 +68,16 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// It ends when nobody can tell it anything. What it says to its end is heard.
+    fn dismiss(self) {
+        let Self { stdin, mut out } = self;
+        drop(stdin);
+        // Where it was killed there is nothing to be heard.
+        let _ = std::io::copy(&mut out, &mut std::io::sink());
+    }
+}
+
 impl<'c> Crew<'c> {
     pub(crate) fn new(
         workers: u32,
@@ -142,8 +152,9 @@ impl<'c> Crew<'c> {
             }
             self.progress.inc(1);
         }
-        // It ends when nobody can tell it anything.
-        drop(at_work);
+        if let Some(worker) = at_work {
+            worker.dismiss();
+        }
         self.bury_quietly(number)?;
         Ok(summary)
     }

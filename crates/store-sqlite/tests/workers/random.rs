@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use deltaview_store::{Flush, Store};
 
-use super::{LONG, MARGIN, Name, Oracle, Orders, What, Worker, begun, flush_of, survive};
+use super::{MARGIN, Name, Oracle, Orders, What, Worker, begun, flush_of, survive};
 
 const LEASE: Duration = Duration::from_millis(150);
 const CLIENTS: u32 = 4;
@@ -72,7 +72,7 @@ fn killed_at_any_moment() {
     let (mut oracle, file) = (Oracle::new(), temp.db());
     let start = |number| Client::start(number, 0, &file);
     let mut clients: Vec<Client> = (1..=CLIENTS).map(start).collect();
-    let (mut slowest, mut interrupted, mut answered) = (Duration::ZERO, 0_u64, Vec::new());
+    let (mut recoveries, mut answered) = (Vec::new(), Vec::new());
     for kill in 0..kills {
         let random = seed.hash_one(kill);
         std::thread::sleep(Duration::from_micros(random % 60_000));
@@ -85,9 +85,8 @@ fn killed_at_any_moment() {
         let left = left.filter(|time| time.holder.as_str().starts_with(&pid));
         // What it left is finished or removed by those who live: they pass its time.
         if let Some(left) = left.map(|time| time.time).max() {
-            interrupted += 1;
             store.wait_for(left, LEASE + MARGIN).unwrap();
-            slowest = slowest.max(began.elapsed());
+            recoveries.push(began.elapsed());
         }
         oracle.check(&store, &depot);
         for (name, time) in answered.drain(..) {
@@ -118,13 +117,19 @@ fn killed_at_any_moment() {
         of_client.sort_unstable();
         assert!(of_client.into_iter().eq(1..=name.number));
     }
+    recoveries.sort();
+    let interrupted = recoveries.len() as u64;
+    let middle = recoveries.get(recoveries.len() / 2).copied();
     println!(
-        "{kills} kills, {interrupted} in a change; {} changes; the slowest recovery {slowest:?}, the lease {LEASE:?}",
-        oracle.committed.len()
+        "{kills} kills, {interrupted} in a change; {} changes; recovery {:?} in the middle, {:?} at most; the lease {LEASE:?}",
+        oracle.committed.len(),
+        middle.unwrap_or_default(),
+        recoveries.last().copied().unwrap_or_default(),
     );
     assert!(
         kills < 100 || interrupted > kills / 10,
         "only {interrupted} kills met a change"
     );
-    assert!(slowest < LONG);
+    // The slowest have waited for the processor; that of the middle has waited for the lease alone.
+    assert!(middle.is_none_or(|middle| middle < 2 * LEASE), "{middle:?}");
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use deltaview_graph::Graph;
-use deltaview_store::catalog::{Entry, FORMAT_VERSION, compare, entries};
+pub(crate) use deltaview_store::catalog::Found;
+use deltaview_store::catalog::{self, Entry, Object, compare, entries};
 use deltaview_store::{Error, ErrorKind};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -18,28 +19,13 @@ use crate::names::{NAME_LIMIT, index_name, key_index_name, qualified, table_name
 /// Nothing of a later version is used: no `NULLS NOT DISTINCT` and no `MERGE` (15), no sub-query without a name (16).
 const OLDEST: i32 = 130_000;
 
-/// What a schema has of a graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    Nothing,
-    Same,
-}
-
 /// Compares what a schema has with the graph, and changes nothing. Call it inside of a transaction that sees one state.
 pub(crate) async fn check(client: &Client, graph: &Graph, namespace: &str) -> Result<Found, Error> {
     let doing = || reading(graph, namespace);
     check_server(client).await?;
     let there = relations(client, graph, namespace).await?;
-    let missing: Vec<String> = CATALOG_TABLES
-        .iter()
-        .filter(|table| !there.contains_key(**table))
-        .map(|table| format!("table `{table}` is missing"))
-        .collect();
-    if missing.len() == CATALOG_TABLES.len() {
+    if !catalog::has_catalog(graph, &CATALOG_TABLES, |table| there.contains_key(table))? {
         return Ok(Found::Nothing);
-    }
-    if !missing.is_empty() {
-        return Err(incomplete(graph, missing));
     }
     let clock = format!(
         "SELECT \"format_version\" FROM {} WHERE \"graph\" = $1",
@@ -53,38 +39,17 @@ pub(crate) async fn check(client: &Client, graph: &Graph, namespace: &str) -> Re
         Some(row) => Some(row.try_get(0).context(doing)?),
         None => None,
     };
-    if let Some(format_version) = clock.filter(|version| *version > FORMAT_VERSION) {
-        let message = format!(
-            "graph `{}` has format version {format_version}, and this version of deltaview knows {FORMAT_VERSION} at \
-             most: use a newer deltaview",
-            graph.name()
-        );
-        return Err(Error::new(ErrorKind::NewerFormat, message));
-    }
+    catalog::check_format(graph, clock)?;
     let stored = stored_entries(client, graph, namespace)
         .await
         .context(doing)?;
-    if clock.is_none() {
-        if stored.is_empty() {
-            return Ok(Found::Nothing);
-        }
-        return Err(incomplete(
-            graph,
-            vec![format!("table `{CLOCK}` does not have the graph")],
-        ));
+    let of_graph = entries(graph, Some(NAME_LIMIT));
+    let found = catalog::check_entries(graph, &of_graph, &stored, clock.is_some())?;
+    if found == Found::Same {
+        let missing = objects(graph).filter(|object| !there.contains_key(&object.name));
+        catalog::check_objects(graph, missing)?;
     }
-    compare_stored(graph, &stored)?;
-    let missing: Vec<String> = objects(graph)
-        .filter(|(_, name, _)| !there.contains_key(name))
-        .map(|(kind, name, vertex)| {
-            format!("vertex `{vertex}`: {kind} `{name}` is in the catalog, missing in the database")
-        })
-        .collect();
-    if missing.is_empty() {
-        Ok(Found::Same)
-    } else {
-        Err(incomplete(graph, missing))
-    }
+    Ok(found)
 }
 
 fn reading(graph: &Graph, namespace: &str) -> String {
@@ -117,16 +82,6 @@ pub(crate) async fn check_server(client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// Somebody has removed a part of what was created in one transaction.
-fn incomplete(graph: &Graph, details: Vec<String>) -> Error {
-    let message = format!(
-        "the database has only a part of graph `{}`: something else than deltaview has changed it. Nothing was changed. \
-         Restore it from a backup. What is missing:",
-        graph.name()
-    );
-    Error::new(ErrorKind::Mismatch, message).with_details(details)
-}
-
 /// What the schema has of the names that a store uses, each with what it is.
 async fn relations(
     client: &Client,
@@ -135,7 +90,7 @@ async fn relations(
 ) -> Result<BTreeMap<String, &'static str>, Error> {
     let doing = || reading(graph, namespace);
     let mut names: Vec<String> = CATALOG_TABLES.map(str::to_string).into();
-    names.extend(objects(graph).map(|(_, name, _)| name));
+    names.extend(objects(graph).map(|object| object.name));
     // A type has a name in the same space as a table, whose rows have a type too.
     let sql = "SELECT c.relname::text, c.relkind::text FROM pg_catalog.pg_class AS c \
                JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
@@ -163,8 +118,8 @@ async fn relations(
     Ok(found)
 }
 
-/// The tables and indexes of a graph: what it is, its name, its vertex.
-fn objects(graph: &Graph) -> impl Iterator<Item = (&'static str, String, &str)> {
+/// The tables and indexes of a graph.
+fn objects(graph: &Graph) -> impl Iterator<Item = Object<'_>> {
     graph.tables().iter().flat_map(|table| {
         let schema = table.schema();
         let secondary = schema.secondary.iter();
@@ -173,7 +128,11 @@ fn objects(graph: &Graph) -> impl Iterator<Item = (&'static str, String, &str)> 
             .map(|name| ("index", name));
         std::iter::once(("table", table_name(schema)))
             .chain(indexes)
-            .map(|(kind, name)| (kind, name, schema.vertex.as_str()))
+            .map(|(kind, name)| Object {
+                kind,
+                name,
+                vertex: &schema.vertex,
+            })
     })
 }
 
@@ -238,14 +197,11 @@ pub(crate) async fn create(client: &Client, graph: &Graph, namespace: &str) -> R
 /// What has one of our names and is not in the catalog belongs to somebody else.
 async fn refuse_taken_names(client: &Client, graph: &Graph, namespace: &str) -> Result<(), Error> {
     let there = relations(client, graph, namespace).await?;
-    for (_, name, vertex) in objects(graph) {
-        if let Some(kind) = there.get(&name) {
-            let message = format!(
-                "schema `{namespace}` has a {kind} `{name}` already that is not of this graph: give graph `{}` or vertex \
-                 `{vertex}` another name, or use another schema",
-                graph.name(),
-            );
-            return Err(Error::new(ErrorKind::Mismatch, message));
+    for object in objects(graph) {
+        if let Some(kind) = there.get(&object.name) {
+            let place = format!("schema `{namespace}`");
+            let or_else = Some("use another schema");
+            return Err(catalog::name_taken(graph, &object, (&place, kind), or_else));
         }
     }
     Ok(())

@@ -1,8 +1,9 @@
 //! The catalog in SQLite: reads what the file has of a graph, and creates what it has not.
 
 use deltaview_graph::Graph;
-use deltaview_store::catalog::{Entry, FORMAT_VERSION, compare, entries};
-use deltaview_store::{Error, ErrorKind};
+use deltaview_store::Error;
+pub(crate) use deltaview_store::catalog::Found;
+use deltaview_store::catalog::{self, Entry, Object, entries};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::ddl::{CATALOG_TABLES, index_name, schema_sql};
@@ -10,12 +11,6 @@ use crate::error::Context;
 
 /// The columns of the catalog, as they are read.
 pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \"format_version\"";
-
-/// What a database has of a graph.
-pub(crate) enum Found {
-    Nothing,
-    Same,
-}
 
 /// Compares what the database has with the graph, and changes nothing.
 pub(crate) fn check(conn: &Connection, graph: &Graph) -> Result<Found, Error> {
@@ -45,16 +40,9 @@ fn reading(conn: &Connection, graph: &Graph) -> String {
 fn check_snapshot(conn: &Connection, graph: &Graph) -> Result<Found, Error> {
     let doing = || reading(conn, graph);
     let parts = catalog_tables(conn).context(doing)?;
-    if parts.is_empty() {
+    let is_there = |table: &str| parts.iter().any(|part| part == table);
+    if !catalog::has_catalog(graph, &CATALOG_TABLES, is_there)? {
         return Ok(Found::Nothing);
-    }
-    let missing: Vec<String> = CATALOG_TABLES
-        .iter()
-        .filter(|table| !parts.iter().any(|part| part == *table))
-        .map(|table| format!("table `{table}` is missing"))
-        .collect();
-    if !missing.is_empty() {
-        return Err(incomplete(graph, missing));
     }
     let clock: Option<i64> = conn
         .query_row(
@@ -64,41 +52,14 @@ fn check_snapshot(conn: &Connection, graph: &Graph) -> Result<Found, Error> {
         )
         .optional()
         .context(doing)?;
-    if let Some(format_version) = clock.filter(|version| *version > FORMAT_VERSION) {
-        let message = format!(
-            "graph `{}` has format version {format_version}, and this version of deltaview knows {FORMAT_VERSION} at \
-             most: use a newer deltaview",
-            graph.name()
-        );
-        return Err(Error::new(ErrorKind::NewerFormat, message));
-    }
+    catalog::check_format(graph, clock)?;
     let stored = stored_entries(conn, graph.name()).context(doing)?;
-    if clock.is_none() {
-        if stored.is_empty() {
-            return Ok(Found::Nothing);
-        }
-        return Err(incomplete(
-            graph,
-            vec!["table `deltaview_clock` does not have the graph".to_string()],
-        ));
+    let of_graph = entries(graph, None);
+    let found = catalog::check_entries(graph, &of_graph, &stored, clock.is_some())?;
+    if found == Found::Same {
+        catalog::check_objects(graph, missing_objects(conn, graph).context(doing)?)?;
     }
-    compare(graph, &entries(graph, None), &stored)?;
-    let missing = missing_objects(conn, graph).context(doing)?;
-    if missing.is_empty() {
-        Ok(Found::Same)
-    } else {
-        Err(incomplete(graph, missing))
-    }
-}
-
-/// Somebody has removed a part of what was created in one transaction.
-fn incomplete(graph: &Graph, details: Vec<String>) -> Error {
-    let message = format!(
-        "the database has only a part of graph `{}`: something else than deltaview has changed it. Nothing was changed. \
-         Restore it from a backup. What is missing:",
-        graph.name()
-    );
-    Error::new(ErrorKind::Mismatch, message).with_details(details)
+    Ok(found)
 }
 
 /// Which tables of the catalog the database has.
@@ -111,23 +72,21 @@ fn catalog_tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
         .collect()
 }
 
-/// The tables and indexes that the catalog has and the database has not, a line each.
-fn missing_objects(conn: &Connection, graph: &Graph) -> rusqlite::Result<Vec<String>> {
+/// The tables and indexes that the catalog has and the database has not.
+fn missing_objects<'a>(conn: &Connection, graph: &'a Graph) -> rusqlite::Result<Vec<Object<'a>>> {
     let mut statement =
         conn.prepare("SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2")?;
     let mut missing = Vec::new();
-    for (kind, name, vertex) in objects(graph) {
-        if !statement.exists((kind, &name))? {
-            missing.push(format!(
-                "vertex `{vertex}`: {kind} `{name}` is in the catalog, missing in the database"
-            ));
+    for object in objects(graph) {
+        if !statement.exists((object.kind, &object.name))? {
+            missing.push(object);
         }
     }
     Ok(missing)
 }
 
-/// The tables and indexes of a graph: what it is, its name, its vertex.
-fn objects(graph: &Graph) -> impl Iterator<Item = (&'static str, String, &str)> {
+/// The tables and indexes of a graph.
+fn objects(graph: &Graph) -> impl Iterator<Item = Object<'_>> {
     graph.tables().iter().flat_map(|table| {
         let schema = table.schema();
         let indexes = schema
@@ -136,7 +95,11 @@ fn objects(graph: &Graph) -> impl Iterator<Item = (&'static str, String, &str)> 
             .map(|index| ("index", index_name(schema, index)));
         std::iter::once(("table", schema.name(None)))
             .chain(indexes)
-            .map(|(kind, name)| (kind, name, schema.vertex.as_str()))
+            .map(|(kind, name)| Object {
+                kind,
+                name,
+                vertex: &schema.vertex,
+            })
     })
 }
 
@@ -174,18 +137,18 @@ fn refuse_taken_names(tx: &Transaction<'_>, graph: &Graph) -> Result<(), Error> 
     let mut statement = tx
         .prepare("SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")
         .context(doing)?;
-    for (_, name, vertex) in objects(graph) {
+    for object in objects(graph) {
         let taken: Option<String> = statement
-            .query_row([&name], |row| row.get(0))
+            .query_row([&object.name], |row| row.get(0))
             .optional()
             .context(doing)?;
         if let Some(kind) = taken {
-            let message = format!(
-                "the database has a {kind} `{name}` already that is not of this graph: give graph `{}` or vertex \
-                 `{vertex}` another name",
-                graph.name(),
-            );
-            return Err(Error::new(ErrorKind::Mismatch, message));
+            return Err(catalog::name_taken(
+                graph,
+                &object,
+                ("the database", &kind),
+                None,
+            ));
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
 //! The catalog: what a database remembers of the graphs in it, and how that is compared with the graph that opens it.
-//! Every store that outlives the process has the same one; how it is written is the store's business.
+//! Every store that outlives the process has the same one; how it is written and read is the store's business.
 
 use std::collections::BTreeMap;
 
@@ -124,6 +124,134 @@ pub fn compare(graph: &Graph, of_graph: &[Entry], stored: &[Entry]) -> Result<()
         graph.name()
     );
     Err(Error::new(ErrorKind::Mismatch, message).with_details(details))
+}
+
+/// What a database has of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing at all.
+    Nothing,
+    /// The tables that the graph wants.
+    Same,
+}
+
+/// A table or an index of a graph, as a database knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object<'a> {
+    /// What it is: `table`, `index`.
+    pub kind: &'static str,
+    /// Its name in the database.
+    pub name: String,
+    /// The name of the vertex whose it is.
+    pub vertex: &'a str,
+}
+
+/// Whether a database has the tables of the catalog, which are created together: all, or none.
+///
+/// # Errors
+///
+/// [`ErrorKind::Mismatch`], if it has some.
+pub fn has_catalog(
+    graph: &Graph,
+    tables: &[&str],
+    is_there: impl Fn(&str) -> bool,
+) -> Result<bool, Error> {
+    let missing: Vec<String> = tables
+        .iter()
+        .filter(|table| !is_there(table))
+        .map(|table| format!("table `{table}` is missing"))
+        .collect();
+    if missing.len() == tables.len() {
+        return Ok(false);
+    }
+    complete(graph, missing)?;
+    Ok(true)
+}
+
+/// Checks the version of the format that the clock has of a graph. Call it before the entries are read: those of a newer
+/// format may be written in another way.
+///
+/// # Errors
+///
+/// [`ErrorKind::NewerFormat`].
+pub fn check_format(graph: &Graph, clock: Option<i64>) -> Result<(), Error> {
+    let Some(format_version) = clock.filter(|version| *version > FORMAT_VERSION) else {
+        return Ok(());
+    };
+    let message = format!(
+        "graph `{}` has format version {format_version}, and this version of deltaview knows {FORMAT_VERSION} at \
+         most: use a newer deltaview",
+        graph.name()
+    );
+    Err(Error::new(ErrorKind::NewerFormat, message))
+}
+
+/// Compares a graph with the entries that a database has of it, and with whether its clock has the graph.
+///
+/// # Errors
+///
+/// Those of [`compare`], and [`ErrorKind::Mismatch`] if there are entries and no clock.
+pub fn check_entries(
+    graph: &Graph,
+    of_graph: &[Entry],
+    stored: &[Entry],
+    has_clock: bool,
+) -> Result<Found, Error> {
+    if has_clock {
+        compare(graph, of_graph, stored)?;
+        return Ok(Found::Same);
+    }
+    if !stored.is_empty() {
+        let missing = "table `deltaview_clock` does not have the graph".to_string();
+        complete(graph, vec![missing])?;
+    }
+    Ok(Found::Nothing)
+}
+
+/// Checks that nothing of what the catalog says is missing in the database.
+///
+/// # Errors
+///
+/// [`ErrorKind::Mismatch`] with a line for each thing that is.
+pub fn check_objects<'a>(
+    graph: &Graph,
+    missing: impl IntoIterator<Item = Object<'a>>,
+) -> Result<(), Error> {
+    let line = |Object { kind, name, vertex }| {
+        format!("vertex `{vertex}`: {kind} `{name}` is in the catalog, missing in the database")
+    };
+    complete(graph, missing.into_iter().map(line).collect())
+}
+
+/// If something is missing, somebody has removed a part of what was created in one transaction.
+fn complete(graph: &Graph, missing: Vec<String>) -> Result<(), Error> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the database has only a part of graph `{}`: something else than deltaview has changed it. Nothing was changed. \
+         Restore it from a backup. What is missing:",
+        graph.name()
+    );
+    Err(Error::new(ErrorKind::Mismatch, message).with_details(missing))
+}
+
+/// The error for a name of a graph's that something has which is not in the catalog: it is somebody else's. `place` is
+/// where the name is taken, `kind` what has it, and `or_else` what can be done but choosing another name, if anything.
+pub fn name_taken(
+    graph: &Graph,
+    object: &Object<'_>,
+    (place, kind): (&str, &str),
+    or_else: Option<&str>,
+) -> Error {
+    let or_else = or_else.map(|way| format!(", or {way}")).unwrap_or_default();
+    let message = format!(
+        "{place} has a {kind} `{}` already that is not of this graph: give graph `{}` or vertex `{}` another name{or_else}",
+        object.name,
+        graph.name(),
+        object.vertex
+    );
+    Error::new(ErrorKind::Mismatch, message)
 }
 
 /// A database's way of writing a graph's tables, as the `schema` command knows it.

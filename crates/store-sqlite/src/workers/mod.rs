@@ -4,6 +4,8 @@
 mod heart;
 mod journal;
 pub(crate) mod ledger;
+#[cfg(test)]
+mod replay;
 
 use std::time::{Duration, Instant};
 

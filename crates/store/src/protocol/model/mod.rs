@@ -27,7 +27,7 @@ use crate::{ChangeId, Flush, Time};
 
 pub use broken::Broken;
 pub use properties::{PROPERTIES, Property};
-pub use workers::{Reference, Workers};
+pub use workers::{Reference, Submitted, Workers};
 
 /// The greatest lease; the model's clock stands still at 0, and a lease that is over is put before it.
 const LEASE: Option<i64> = Some(10);

@@ -56,6 +56,10 @@ fn commit(name: Name, flush: Flush) -> What {
 }
 
 /// Kills it at each point, and returns the points. The last time, it comes to its end.
+#[expect(
+    clippy::print_stdout,
+    reason = "shown with --nocapture: how long recovering takes"
+)]
 fn kill_in_turn(victim: &Victim) -> Vec<String> {
     if let Some(orders) = Orders::of_this_process() {
         orders.follow();
@@ -123,7 +127,7 @@ fn kill_at(victim: &Victim, point: u64) -> Option<(String, Duration)> {
     }
     let began = Instant::now();
     // The survivor is in the way itself, with either flush.
-    let (one, two) = if point % 2 == 0 {
+    let (one, two) = if point.is_multiple_of(2) {
         (Flush::EachTable, Flush::AtEnd)
     } else {
         (Flush::AtEnd, Flush::EachTable)

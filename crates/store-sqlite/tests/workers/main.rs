@@ -312,7 +312,7 @@ impl Orders {
 
 /// A third of the changes are committed at their end.
 fn flush_of(name: Name) -> Flush {
-    if (name.client + name.number) % 3 == 0 {
+    if (name.client + name.number).is_multiple_of(3) {
         Flush::AtEnd
     } else {
         Flush::EachTable

@@ -45,9 +45,7 @@ pub trait Scope: sealed::Sealed + 'static {
 
     /// Another row in the place of one.
     #[doc(hidden)]
-    fn like<T: Row, U: Row>(row: &Self::Row<T>, value: U) -> Self::Row<U> {
-        Self::map(row.clone(), |_: T| value)
-    }
+    fn like<T: Row, U: Row>(row: &Self::Row<T>, value: U) -> Self::Row<U>;
 }
 
 mod sealed {
@@ -137,6 +135,10 @@ impl<G: IndexKey + Row, P: Scope> Scope for In<G, P> {
     fn choose<A, R>(given: A, outside: impl FnOnce(A) -> R, inside: impl FnOnce(A) -> R) -> R {
         P::choose(given, outside, inside)
     }
+    fn like<T: Row, U: Row>(row: &Self::Row<T>, value: U) -> Self::Row<U> {
+        let group = P::row::<Keyed<G, T>>(row).key.clone();
+        P::like::<Keyed<G, T>, Keyed<G, U>>(row, Keyed::new(group, value))
+    }
 }
 
 /// Inside of a recursion over streams of scope `P`: rows and keys are what they are there.
@@ -177,5 +179,8 @@ impl<P: Scope> Scope for Looped<P> {
     }
     fn choose<A, R>(given: A, _: impl FnOnce(A) -> R, inside: impl FnOnce(A) -> R) -> R {
         inside(given)
+    }
+    fn like<T: Row, U: Row>(row: &Self::Row<T>, value: U) -> Self::Row<U> {
+        P::like::<T, U>(row, value)
     }
 }

@@ -330,14 +330,12 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
         let builder = self.stream.builder;
         builder.check_name(self.index.name(), at);
         let suffix = format!("{kind}_by_{}", self.index.name());
-        let naming = || Naming::Derived {
-            suffix: suffix.clone(),
-        };
+        let naming = Naming::Derived { suffix };
         let index = S::group_index(self.index.clone());
         let mut inputs = agg::Inputs::new(builder, self.stream.id, at);
         let parts = aggregator.prepare::<K, S>(&self.index, &mut inputs);
         let stream = self.stream.id;
-        let outside = |(parts, make)| {
+        let outside = |(naming, parts, make)| {
             let state_index = GroupState::<S::Group<K>, A::State>::default_index();
             let table = builder.table_for(state_index, "groups", true);
             let aggregate = Aggregate {
@@ -348,9 +346,9 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
             };
             let work = Work::operator(aggregate).writing(table);
             let work = inputs.tables.iter().copied().fold(work, Work::reading);
-            builder.draft::<S::Row<U>>(naming(), kind, &inputs.vertices, work, at)
+            builder.draft::<S::Row<U>>(naming, kind, &inputs.vertices, work, at)
         };
-        let inside = |(parts, make): (Prepared<S, T, K, A>, M)| {
+        let inside = |(naming, parts, make): (Naming, Prepared<S, T, K, A>, M)| {
             let evaluate =
                 move |group: &S::Group<K>, rows: &[(S::Row<T>, Weight)], _: &[((), Weight)]| {
                     let value = parts.evaluate(group, rows)?;
@@ -359,9 +357,9 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
                         .into_iter()
                         .collect())
                 };
-            builder.by_key((naming(), kind), (stream, &index), None, evaluate, at)
+            builder.by_key((naming, kind), (stream, &index), None, evaluate, at)
         };
-        let id = S::choose((parts, make), outside, inside);
+        let id = S::choose((naming, parts, make), outside, inside);
         self.stream.at(id)
     }
 }

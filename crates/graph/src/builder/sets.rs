@@ -208,16 +208,14 @@ impl<'g, T: Row, S: Scope> Stream<'g, T, S> {
                 inputs.push(vertex);
                 right = Some(table);
             }
-            let mut work = Work::operator(RowByRow::<S::Row<T>> {
+            let work = Work::operator(RowByRow::<S::Row<T>> {
                 left,
                 right,
                 weigh,
                 row: PhantomData,
             })
             .reading(left);
-            if let Some(right) = right {
-                work = work.reading(right);
-            }
+            let work = right.into_iter().fold(work, Work::reading);
             builder.draft::<S::Row<T>>(naming, word, &inputs, work, at)
         };
         self.at(S::choose(naming, outside, inside))

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_last_update" (
 CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_clock" (
   "graph" text NOT NULL PRIMARY KEY,
   "t" bigint NOT NULL,
+  "complete" bigint NOT NULL,
   "format_version" bigint NOT NULL
 );
 CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_commits" (
@@ -47,6 +48,42 @@ CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_feed" (
   "rows" bytea NOT NULL,
   PRIMARY KEY ("graph", "vertex", "t", "part")
 );
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_times" (
+  "graph" text NOT NULL,
+  "t" bigint NOT NULL,
+  "flush" text NOT NULL,
+  "journaled" boolean NOT NULL,
+  "passed" bigint NOT NULL,
+  "holder" text NOT NULL,
+  "epoch" bigint NOT NULL,
+  "rewound_from" bigint,
+  "since" bigint NOT NULL,
+  "lease_until" bigint,
+  "change_id" text NOT NULL,
+  "state" text NOT NULL,
+  "vertex" text,
+  "message" text,
+  PRIMARY KEY ("graph", "t")
+);
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_journal" (
+  "graph" text NOT NULL,
+  "t" bigint NOT NULL,
+  "stage" bigint NOT NULL,
+  "n" bigint NOT NULL,
+  "part" bigint NOT NULL,
+  "kind" text NOT NULL,
+  "name" text NOT NULL,
+  "rows" bytea NOT NULL,
+  PRIMARY KEY ("graph", "t", "stage", "n", "part")
+);
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_changes" (
+  "graph" text NOT NULL,
+  "change_id" text NOT NULL,
+  "t" bigint NOT NULL,
+  "at" timestamp with time zone NOT NULL,
+  PRIMARY KEY ("graph", "change_id")
+);
+CREATE INDEX IF NOT EXISTS "deltaview_changes__t" ON "deltaview"."deltaview_changes" ("graph", "t");
 
 -- The graph `flights`.
 CREATE TABLE "deltaview"."flights__airlines__by_carrier" (
@@ -523,4 +560,4 @@ index miles	the primary index
 index miles.miles	column 1 (integer ascending)
 rows	any number of rows a key', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__visibility__view', 0);
-INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "format_version") VALUES (E'flights', 0, 1);
+INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "complete", "format_version") VALUES (E'flights', 0, 0, 1);

@@ -157,11 +157,14 @@ struct Part {
 fn assert_tables(database: &mut Database, graphs: &[&Graph]) {
     let of_store = [
         "catalog",
+        "changes",
         "clock",
         "commits",
         "cursors",
         "feed",
+        "journal",
         "last_update",
+        "times",
     ];
     let mut expected: Vec<String> = of_store.map(|name| format!("deltaview_{name}")).into();
     for graph in graphs {

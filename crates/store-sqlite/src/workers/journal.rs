@@ -9,7 +9,8 @@ use crate::error::Context;
 /// The stage that inputs are stored under: they are kept where the stages are taken back.
 const INPUTS: i64 = -1;
 
-/// Writes what is to be journaled of a stage. Inputs that are there already, because the iteration was taken back, stay.
+/// Writes what is to be journaled of a stage. Inputs that are there already, because the iteration was taken back, are
+/// replaced: what a keyed table has made of a change depends on its rows.
 pub(super) fn write(
     conn: &Connection,
     graph: &str,
@@ -17,9 +18,15 @@ pub(super) fn write(
     stage: u32,
     entries: &[JournalEntry],
 ) -> Result<(), Error> {
-    let sql = "INSERT OR IGNORE INTO \"deltaview_journal\" (\"graph\", \"t\", \"stage\", \"n\", \"kind\", \"name\", \
+    let sql = "INSERT INTO \"deltaview_journal\" (\"graph\", \"t\", \"stage\", \"n\", \"kind\", \"name\", \
                \"rows\") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let doing = || format!("journaling a stage of graph `{graph}`");
+    if stage == 0 {
+        let sql = "DELETE FROM \"deltaview_journal\" WHERE \"graph\" = ?1 AND \"t\" = ?2 AND \"stage\" = ?3";
+        conn.prepare_cached(sql)
+            .and_then(|mut statement| statement.execute((graph, time, INPUTS)))
+            .context(doing)?;
+    }
     let mut statement = conn.prepare_cached(sql).context(doing)?;
     for (n, entry) in (0_i64..).zip(entries) {
         let stage = match entry.kind {

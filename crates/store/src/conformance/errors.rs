@@ -202,7 +202,9 @@ pub fn a_panic_in_filter_or_inspect_names_the_vertex<H: Harness>() {
     });
     graph.check::<H>("filtering");
     let graph = Panicking::new(|lines| {
-        let shown = lines.inspect(|line, _| assert!(lucky(line) != 13)).named("looking");
+        let shown = lines
+            .inspect(|line, _| assert!(lucky(line) != 13))
+            .named("looking");
         shown.view("v")
     });
     graph.check::<H>("looking");

@@ -26,13 +26,17 @@ pub fn a_query_runs_inside_of_each_group<H: Harness>() {
     let mut it = Opened::<H>::new(&graph);
     let rows = [(1, 1, 5), (1, 2, 6), (1, 3, 7), (1, 1, 3), (2, 9, 1)];
     it.change().insert(sales, rows).commit().must();
-    let spent = |shop: u8, customer: u8, amount: i64| Keyed::new(shop, Keyed::new(customer, amount));
+    let spent =
+        |shop: u8, customer: u8, amount: i64| Keyed::new(shop, Keyed::new(customer, amount));
     assert_eq!(
         it.rows(best),
         once([spent(1, 1, 8), spent(1, 3, 7), spent(2, 9, 1)])
     );
     let mut it = it.reopened();
-    it.change().remove(sales, [(1, 1, 5), (2, 9, 1)]).commit().must();
+    it.change()
+        .remove(sales, [(1, 1, 5), (2, 9, 1)])
+        .commit()
+        .must();
     assert_eq!(it.rows(best), once([spent(1, 2, 6), spent(1, 3, 7)]));
 }
 
@@ -41,7 +45,9 @@ pub fn groups_are_nested_at_will<H: Harness>() {
         let sales = g.input::<Sale>("sales");
         let largest = sales.per_group(Index::new("shop", |sale: &Sale| sale.0), |sales| {
             sales.per_group(Index::new("customer", |sale: &Sale| sale.1), |sales| {
-                sales.map(|sale| sale.2).max(Index::new("amount", |amount: &i64| *amount))
+                sales
+                    .map(|sale| sale.2)
+                    .max(Index::new("amount", |amount: &i64| *amount))
             })
         });
         (sales.handle(), largest.view("largest"))
@@ -51,7 +57,8 @@ pub fn groups_are_nested_at_will<H: Harness>() {
         .insert(sales, [(1, 1, 5), (1, 1, 9), (2, 1, 3)])
         .commit()
         .must();
-    let found = |shop: u8, customer: u8, amount: i64| Keyed::new(shop, Keyed::new(customer, amount));
+    let found =
+        |shop: u8, customer: u8, amount: i64| Keyed::new(shop, Keyed::new(customer, amount));
     assert_eq!(it.rows(largest), once([found(1, 1, 9), found(2, 1, 3)]));
     let mut it = it.reopened();
     it.change().remove(sales, [(1, 1, 9)]).commit().must();
@@ -64,7 +71,10 @@ pub fn groups_meet_streams_from_outside<H: Harness>() {
         let banned = g.input::<u8>("banned");
         let counts = sales.per_group(Index::new("shop", |sale: &Sale| sale.0), |sales| {
             let of_customer = Index::new("customer", |sale: &Keyed<u8, Sale>| sale.value.1);
-            let allowed = sales.flat().anti_join(banned, of_customer, Index::new("id", |id: &u8| *id));
+            let allowed =
+                sales
+                    .flat()
+                    .anti_join(banned, of_customer, Index::new("id", |id: &u8| *id));
             allowed.grouped().count()
         });
         (sales.handle(), banned.handle(), counts.view("counts"))
@@ -86,10 +96,16 @@ type Edge = (i64, i64);
 pub fn a_closure_follows_inserts_and_deletes_in_cycles<H: Harness>() {
     let (graph, (edges, paths)) = graph(|g| {
         let edges = g.input::<Edge>("edges");
-        (edges.handle(), edges.transitive_closure(|edge| *edge).view("paths"))
+        (
+            edges.handle(),
+            edges.transitive_closure(|edge| *edge).view("paths"),
+        )
     });
     let mut it = Opened::<H>::new(&graph);
-    it.change().insert(edges, [(1, 2), (2, 3), (3, 1), (3, 4)]).commit().must();
+    it.change()
+        .insert(edges, [(1, 2), (2, 3), (3, 1), (3, 4)])
+        .commit()
+        .must();
     assert_eq!(it.rows(paths).len(), 3 * 4);
     let mut it = it.reopened();
     // The cycle is broken: nothing in it may hold on to itself.
@@ -100,10 +116,20 @@ pub fn a_closure_follows_inserts_and_deletes_in_cycles<H: Harness>() {
     );
     let mut it = it.reopened();
     let changed = it.change().insert(edges, [(2, 3)]).commit().must();
-    assert!(changed.get(paths).must().is_empty(), "a second copy of an edge leads nowhere new");
-    it.change().insert(edges, [(1, 2)]).remove(edges, [(2, 3)]).commit().must();
+    assert!(
+        changed.get(paths).must().is_empty(),
+        "a second copy of an edge leads nowhere new"
+    );
+    it.change()
+        .insert(edges, [(1, 2)])
+        .remove(edges, [(2, 3)])
+        .commit()
+        .must();
     assert_eq!(it.rows(paths).len(), 3 * 4);
-    it.change().add(edges, weighted([((1, 2), -1), ((2, 3), -1), ((3, 1), -1)])).commit().must();
+    it.change()
+        .add(edges, weighted([((1, 2), -1), ((2, 3), -1), ((3, 1), -1)]))
+        .commit()
+        .must();
     assert_eq!(it.rows(paths), once([(3, 4)]));
 }
 
@@ -123,8 +149,15 @@ pub fn a_recursion_has_any_operator_inside<H: Harness>() {
                 .semi_join(there, name, whole)
                 .group_by(of)
                 .count();
-            let key = |index: &'static str| Index::new(index, |count: &Keyed<String, i64>| (count.key.clone(), count.value));
-            needed.enter().semi_join(have, key("count"), key("count")).map(|count| count.key)
+            let key = |index: &'static str| {
+                Index::new(index, |count: &Keyed<String, i64>| {
+                    (count.key.clone(), count.value)
+                })
+            };
+            needed
+                .enter()
+                .semi_join(have, key("count"), key("count"))
+                .map(|count| count.key)
         });
         (parts.handle(), bought.handle(), can_make.view("can_make"))
     });
@@ -137,19 +170,32 @@ pub fn a_recursion_has_any_operator_inside<H: Harness>() {
         part("wheel", "bolt"),
         part("wheel", "tyre"),
     ];
-    it.change().insert(parts, parts_list).insert(bought, ["bolt".to_string()]).commit().must();
+    it.change()
+        .insert(parts, parts_list)
+        .insert(bought, ["bolt".to_string()])
+        .commit()
+        .must();
     let names = |names: &[&str]| once(names.iter().map(|name| (*name).to_string()));
     assert_eq!(it.rows(can_make), names(&["bolt", "engine"]));
     let mut it = it.reopened();
-    it.change().insert(bought, ["tyre".to_string()]).commit().must();
+    it.change()
+        .insert(bought, ["tyre".to_string()])
+        .commit()
+        .must();
     assert_eq!(
         it.rows(can_make),
         names(&["bolt", "car", "engine", "tyre", "wheel"])
     );
     let mut it = it.reopened();
-    it.change().insert(parts, [part("engine", "oil")]).commit().must();
+    it.change()
+        .insert(parts, [part("engine", "oil")])
+        .commit()
+        .must();
     assert_eq!(it.rows(can_make), names(&["bolt", "tyre", "wheel"]));
-    it.change().remove(bought, ["bolt".to_string()]).commit().must();
+    it.change()
+        .remove(bought, ["bolt".to_string()])
+        .commit()
+        .must();
     assert_eq!(it.rows(can_make), names(&["tyre"]));
 }
 
@@ -167,6 +213,10 @@ pub fn a_recursion_without_an_end_changes_nothing<H: Harness>() {
     assert_why!(error, TickErrorKind::TooManySteps { steps: 50 });
     let mut it = it.reopened();
     assert_eq!(it.rows(all), once([3, 4, 5, 6, 7]));
-    it.change().remove(numbers, [3]).insert(numbers, [6]).commit().must();
+    it.change()
+        .remove(numbers, [3])
+        .insert(numbers, [6])
+        .commit()
+        .must();
     assert_eq!(it.rows(all), once([6, 7]));
 }

@@ -35,10 +35,19 @@ pub fn the_least_and_the_greatest_come_back_after_deletes<H: Harness>() {
             agg::min_by(by_number()),
             agg::max_by(by_number()),
         ));
-        (rows.handle(), ends.view("ends"), rows.min(by_number()).view("all"))
+        (
+            rows.handle(),
+            ends.view("ends"),
+            rows.min(by_number()).view("all"),
+        )
     });
     let mut it = Opened::<H>::new(&graph);
-    let group = [row("a", 0, "zero"), row("a", -3, "low"), row("a", 7, "x"), row("a", 7, "y")];
+    let group = [
+        row("a", 0, "zero"),
+        row("a", -3, "low"),
+        row("a", 7, "x"),
+        row("a", 7, "y"),
+    ];
     it.change().insert(rows, group.clone()).commit().must();
     let ends_of = |it: &Opened<H>| it.store.view(ends).get(&"a".to_string()).must();
     let [zero, low, x, y] = group;
@@ -48,7 +57,10 @@ pub fn the_least_and_the_greatest_come_back_after_deletes<H: Harness>() {
     it.change().remove(rows, [low, y]).commit().must();
     let found = Keyed::new("a".to_string(), (Some(0), Some(7), zero.clone(), x.clone()));
     assert_eq!(ends_of(&it), Some(found));
-    it.change().insert(rows, [row("a", None, "none"), row("b", 1, "b")]).commit().must();
+    it.change()
+        .insert(rows, [row("a", None, "none"), row("b", 1, "b")])
+        .commit()
+        .must();
     assert_eq!(ends_of(&it).map(|ends| ends.value.0), Some(None));
     assert_eq!(it.rows(all), once([None]));
     it.change()
@@ -70,9 +82,13 @@ pub fn several_aggregates_are_one_row_a_group<H: Harness>() {
             agg::count_distinct(by_order()),
             agg::collect(|row: &Row| row.2.clone()),
             agg::max(Index::new("name", |row: &Row| row.2.clone())),
-            agg::fold(by_order(), String::new(), |all: &mut String, row: &Row, _| {
-                all.push_str(&row.2);
-            }),
+            agg::fold(
+                by_order(),
+                String::new(),
+                |all: &mut String, row: &Row, _| {
+                    all.push_str(&row.2);
+                },
+            ),
         ));
         (rows.handle(), stats.view("stats"))
     });
@@ -86,7 +102,10 @@ pub fn several_aggregates_are_one_row_a_group<H: Harness>() {
         group.expect("the group is there").value
     };
     let texts = |rows: &[(&str, i64)]| -> ZSet<String> {
-        weighted(rows.iter().map(|(text, weight)| (text.to_string(), *weight)))
+        weighted(
+            rows.iter()
+                .map(|(text, weight)| (text.to_string(), *weight)),
+        )
     };
     assert_eq!(
         stats_of(&it),
@@ -212,16 +231,16 @@ pub fn windows_are_renumbered_from_the_change_on<H: Harness>() {
     assert_eq!(
         changed.get(places).must(),
         weighted([
-            (Pair::new(seven.clone(), (2, 2, 2, Some(nine.clone()), None, 16)), -1),
+            (
+                Pair::new(seven.clone(), (2, 2, 2, Some(nine.clone()), None, 16)),
+                -1
+            ),
             (
                 Pair::new(seven.clone(), (2, 2, 2, Some(nine), Some(last.clone()), 16)),
                 1
             ),
             (Pair::new(last, (4, 4, 4, Some(tie), None, 21)), 1),
-            (
-                Pair::new(row("b", 1, "b"), (1, 1, 1, None, None, 1)),
-                1
-            ),
+            (Pair::new(row("b", 1, "b"), (1, 1, 1, None, None, 1)), 1),
         ])
     );
 }

@@ -28,7 +28,10 @@ pub fn semi_and_anti_join_divide_the_rows<H: Harness>() {
     });
     let mut it = Opened::<H>::new(&graph);
     let (one, two, none) = ((Some(1), 10), (Some(2), 20), (None, 30));
-    it.change().insert(left, [one, one, two, none]).commit().must();
+    it.change()
+        .insert(left, [one, one, two, none])
+        .commit()
+        .must();
     assert_eq!(it.rows(there), once([]));
     // However many rows a row meets, it is there as often as it was.
     it.change()

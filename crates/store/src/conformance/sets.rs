@@ -19,7 +19,11 @@ pub fn distinct_has_each_row_once_while_there_are_copies<H: Harness>() {
         .must();
     assert_eq!(it.rows(seen), once(words(["a", long, ""])));
     let mut it = it.reopened();
-    let changed = it.change().remove(texts, words(["a", long])).commit().must();
+    let changed = it
+        .change()
+        .remove(texts, words(["a", long]))
+        .commit()
+        .must();
     assert_eq!(changed.get(seen).must(), weighted([(long.to_string(), -1)]));
     let changed = it.change().remove(texts, words(["a", "a"])).commit().must();
     assert_eq!(changed.get(seen).must(), weighted([("a".to_string(), -1)]));

@@ -413,6 +413,23 @@ mod on_postgres {
     }
 
     #[test]
+    fn workers_in_parallel_that_are_killed() {
+        if has_worked_in_parallel() {
+            return;
+        }
+        for flush in ["each-table", "at-end"] {
+            let schema = Schema::new(flush);
+            let options = ["--flush", flush, "--batches", "60", "--workers", "3"];
+            let more = ["--reads", "40", "--kill", "8", "--verify"];
+            let options = schema.arguments(&[&options[..], &more[..]].concat());
+            let test = "on_postgres::workers_in_parallel_that_are_killed";
+            let out = parallel(test, &options).unwrap();
+            assert!(out.contains("\nThe last time is "), "{out}");
+            assert!(out.contains("\nVerified: all "), "{out}");
+        }
+    }
+
+    #[test]
     fn receipts_in_a_database() {
         let schema = Schema::new("receipts");
         let out = receipts(&schema.arguments(&[])).unwrap();

@@ -220,9 +220,7 @@ impl Shop {
         let committed = self.store.commit_in(&tx, &change).await?;
 
         // What the views say now may still decide: to return is to roll back, also what was written to them.
-        let changed = committed
-            .get(self.handles.spent)
-            .map_err(deltaview::Error::from)?;
+        let changed = committed.get(self.handles.spent)?;
         let mut came = changed.iter().filter(|(_, weight)| *weight > 0);
         let spent = came.next().map(|(row, _)| row.spent);
         if spent.is_some_and(|spent| spent > LIMIT) {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -61,8 +61,10 @@ pub struct Subscription<T> {
 #[derive(Default)]
 struct Look {
     wanted: Notify,
-    /// Since this was last set to no, the log was read to its end.
-    has_looked: AtomicBool,
+    /// How often somebody has wanted to.
+    asked: AtomicU64,
+    /// What that was when the log was last begun to be read, and was then read to its end.
+    answered: AtomicU64,
 }
 
 impl<T> std::fmt::Debug for Subscription<T> {
@@ -153,14 +155,14 @@ impl<T> Subscription<T> {
     pub async fn next_within(&mut self, within: Duration) -> Result<Option<Delta<T>>, Error> {
         let deadline = Instant::now() + within;
         let look = Arc::clone(&self.look);
-        look.has_looked.store(false, Ordering::SeqCst);
+        let asked = look.asked.fetch_add(1, Ordering::SeqCst) + 1;
         look.wanted.notify_one();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match tokio::time::timeout(left.max(LEAST), self.next()).await {
                 Ok(next) => return next.transpose(),
                 Err(_) if Instant::now() < deadline => {}
-                Err(_) if look.has_looked.load(Ordering::SeqCst) => return Ok(None),
+                Err(_) if look.answered.load(Ordering::SeqCst) >= asked => return Ok(None),
                 Err(_) => {}
             }
         }
@@ -261,11 +263,12 @@ impl Reading {
                 return Ok(next);
             }
             self.hints.mark();
+            let asked = self.look.asked.load(Ordering::SeqCst);
             match self.look().await {
                 Ok(true) => self.hints.found(),
                 Ok(false) => {
                     pauses = Pauses::lasting(self.cursor.inner.retry_for);
-                    self.look.has_looked.store(true, Ordering::SeqCst);
+                    self.look.answered.store(asked, Ordering::SeqCst);
                     let wanted = pin!(self.look.wanted.notified());
                     let hinted = pin!(self.hints.wait(self.cursor.inner.lease / 3));
                     select(wanted, hinted).await;

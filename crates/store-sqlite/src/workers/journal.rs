@@ -21,7 +21,7 @@ pub(super) fn write(
     let sql = "INSERT INTO \"deltaview_journal\" (\"graph\", \"t\", \"stage\", \"n\", \"kind\", \"name\", \
                \"rows\") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let doing = || format!("journaling a stage of graph `{graph}`");
-    if stage == 0 {
+    if entries.iter().any(|entry| entry.kind == JournalKind::Input) {
         let sql = "DELETE FROM \"deltaview_journal\" WHERE \"graph\" = ?1 AND \"t\" = ?2 AND \"stage\" = ?3";
         conn.prepare_cached(sql)
             .and_then(|mut statement| statement.execute((graph, time, INPUTS)))

@@ -470,8 +470,8 @@ impl Store for SqliteStore {
         let deadline = Instant::now().checked_add(self.options.deadline);
         loop {
             let transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
-            let status = self.engine.status(&self.conn)?;
-            if status.in_flight.is_empty() {
+            let ledger = self.engine.ledger(&self.conn)?;
+            if ledger.is_idle() {
                 return Ok(Box::new(SqliteReading {
                     store: self,
                     _transaction: transaction,
@@ -480,7 +480,7 @@ impl Store for SqliteStore {
             drop(transaction);
             if !watch.pause(deadline) {
                 let graph = self.engine.graph.name();
-                let Status { last, complete, .. } = status;
+                let (last, complete) = (ledger.last(), ledger.complete());
                 return Err(not_reached(graph, last, complete, self.options.deadline));
             }
         }

@@ -97,7 +97,8 @@ impl Engine {
         }
     }
 
-    fn ledger(&self, conn: &Connection) -> Result<Ledger, Error> {
+    /// The times in flight.
+    pub(crate) fn ledger(&self, conn: &Connection) -> Result<Ledger, Error> {
         ledger::load(conn, self.graph.name(), self.graph.stage_count())
     }
 
@@ -164,11 +165,10 @@ impl SqliteStore {
 
     pub(crate) fn resume_halted(&mut self) -> Result<i64, Error> {
         let (worker, lease) = self.worker()?;
-        let (ticket, _) = self.transact(Work::Resume, |_, ledger, now| {
-            let resumed = ledger.resume(&worker, lease, now);
-            Ok(resumed?)
+        let mut course = Course::without_change(worker, lease);
+        self.transact(Work::Resume, |_, ledger, now| {
+            Ok(course.resume(ledger, now)?)
         })?;
-        let course = Course::of_taken(ticket, worker, lease);
         Ok(self.go(course, None, self.options.deadline)?.time())
     }
 

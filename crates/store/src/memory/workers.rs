@@ -201,9 +201,9 @@ impl MemoryStore {
         let now = self.now();
         let mut state = self.write(deadline)?;
         let worker = WorkerId::new(format!("worker {}", state.names.draw()));
-        let (ticket, _) = state.ledger.resume(&worker, None, now)?;
+        let mut course = Course::without_change(worker, None);
+        course.resume(&mut state.ledger, now)?;
         drop(state);
-        let course = Course::of_taken(ticket, worker, None);
         Ok(self.go(course, None, deadline)?.time())
     }
 

@@ -93,21 +93,21 @@ impl Course {
         };
         Self {
             own: Some(own),
-            ..Self::of(worker, lease)
-        }
-    }
-
-    /// The course of a time of somebody else's that was handed to this worker, as by [`Ledger::resume`].
-    pub fn of_taken(ticket: Ticket, worker: WorkerId, lease: Option<i64>) -> Self {
-        Self {
-            over: vec![ticket],
-            ..Self::of(worker, lease)
+            ..Self::without_change(worker, lease)
         }
     }
 
     /// A worker that has no change of its own, as one that [resumes](Self::resume).
     pub fn without_change(worker: WorkerId, lease: Option<i64>) -> Self {
-        Self::of(worker, lease)
+        Self {
+            own: None,
+            over: Vec::new(),
+            worker,
+            lease,
+            gone: Vec::new(),
+            finished: None,
+            taken: Vec::new(),
+        }
     }
 
     /// Takes the first time that has halted: see [`Ledger::resume`]. Returns the time.
@@ -120,18 +120,6 @@ impl Course {
         let time = ticket.time();
         self.over.push(ticket);
         Ok(time)
-    }
-
-    fn of(worker: WorkerId, lease: Option<i64>) -> Self {
-        Self {
-            own: None,
-            over: Vec::new(),
-            worker,
-            lease,
-            gone: Vec::new(),
-            finished: None,
-            taken: Vec::new(),
-        }
     }
 
     /// The name of the change, if it is one of this worker's.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use deltaview::BuildError;
 use deltaview::postgres::deadpool_postgres::Pool;
+use deltaview::postgres::tokio_postgres::types::ToSql;
 use deltaview::prelude::*;
 
 use crate::failure::Failure;
@@ -85,7 +86,10 @@ fn graph() -> Result<(Graph, Handles), BuildError> {
 /// The tables that the service had before it had any view.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS stock (product text PRIMARY KEY, pieces bigint NOT NULL);
-    CREATE TABLE IF NOT EXISTS orders (id text PRIMARY KEY, customer text NOT NULL, placed_at timestamptz NOT NULL);
+    CREATE TABLE IF NOT EXISTS orders (
+        id text PRIMARY KEY, customer text NOT NULL, products text[] NOT NULL, quantities bigint[] NOT NULL,
+        placed_at timestamptz NOT NULL
+    );
 ";
 
 /// How much a customer may spend in all.
@@ -173,7 +177,7 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// A product is not there or sold out, the customer spends too much; the database.
+    /// Another order was placed under this name, a product is not there or sold out, the customer spends too much; the database.
     pub async fn place(&self, id: &str, order: &Order) -> Result<Placed, Failure> {
         if order.products.is_empty() || order.products.values().any(|pieces| *pieces < 1) {
             return Err(Failure::unprocessable("an order is of one piece or more"));
@@ -191,9 +195,19 @@ impl Shop {
         let tx = client.transaction().await?;
 
         // Rows of our own.
-        let sql = "INSERT INTO orders VALUES ($1, $2, now()) ON CONFLICT (id) DO NOTHING";
-        if tx.execute(sql, &[&id, &order.customer]).await? == 0 {
+        let products: Vec<&String> = order.products.keys().collect();
+        let quantities: Vec<i64> = order.products.values().copied().collect();
+        let content: [&(dyn ToSql + Sync); 4] = [&id, &order.customer, &products, &quantities];
+        let sql = "INSERT INTO orders VALUES ($1, $2, $3, $4, now()) ON CONFLICT (id) DO NOTHING";
+        if tx.execute(sql, &content).await? == 0 {
             // Perhaps by us, if the connection was lost when we committed: so we may try again without a second thought.
+            let sql =
+                "SELECT (customer, products, quantities) = ($2, $3, $4) FROM orders WHERE id = $1";
+            let is_same: bool = tx.query_one(sql, &content).await?.get(0);
+            if !is_same {
+                let why = format!("another order has the name {id:?}");
+                return Err(Failure::Refused(StatusCode::CONFLICT, why));
+            }
             return Ok(None);
         }
         let mut lines = Vec::new();

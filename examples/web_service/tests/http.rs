@@ -160,6 +160,13 @@ mod on_postgres {
             .put("/orders/1", order("ann", json!({"tv": 2, "radio": 1})))
             .await;
         assert_eq!(again, (200, "{\"spent\":620}".to_string()));
+        // Another one under its name is refused: of somebody else, or of other things.
+        for another in [
+            order("bob", json!({"tv": 2, "radio": 1})),
+            order("ann", json!({"tv": 2})),
+        ] {
+            assert_eq!(service.put("/orders/1", another).await.0, 409);
+        }
         assert_eq!(service.state().await, before);
 
         // A new price is a new total of those who bought it.

@@ -1,4 +1,6 @@
-//! What the benchmarks measure: the query of the README, with as many products and baskets as wanted.
+//! What the benchmarks measure: the query of the README, with as many products and baskets as wanted, and [`meters`].
+
+pub mod meters;
 
 use deltaview::prelude::*;
 

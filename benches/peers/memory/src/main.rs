@@ -1,0 +1,8 @@
+//! deltaview beside its peers, with all state in memory.
+
+mod deltaview_memory;
+mod maps;
+
+fn main() {
+    deltaview_peers_frame::main(&[("deltaview", deltaview_memory::make), ("maps", maps::make)]);
+}

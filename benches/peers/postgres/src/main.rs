@@ -1,0 +1,5 @@
+//! deltaview beside its peers, with all state in postgres.
+
+fn main() {
+    deltaview_peers_frame::main(&[]);
+}

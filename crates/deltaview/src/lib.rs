@@ -59,25 +59,25 @@
 //! - `metrics`: numbers of the work that stores do, by the crate of that name: see [`observe`]. Spans and events of
 //!   `tracing` are there without a feature.
 //! - `svg`: pictures of a graph as SVG.
-//! - `uuid`, `rust_decimal`, `chrono`, `jiff`: their types as keys.
+//! - `uuid`, `rust_decimal`, `chrono`, `jiff`: their types as keys; the last two also as moments of the [`history`].
 //!
 //! With none of them there is the memory store, and no database driver is compiled.
 
 pub use deltaview_derive::{IndexKey, Indexable};
 pub use deltaview_graph::{
     Bounds, BuildError, Builder, Change, Edit, Explanation, Fetch, Graph, Grouped, HandleError, In,
-    InputHandle, KeyedTableStream, Looped, Order, OutputHandle, Problem, ProblemKind, Root, Scope,
-    Sink, Source, Stream, Table, TableHandle, TableId, TickError, TickErrorKind, Vertex, VertexId,
-    ViewHandle, Window, WindowFunction, agg, over,
+    InputHandle, KeyedTableStream, Looped, Order, OutputHandle, Problem, ProblemKind, Retention,
+    Root, Scope, Sink, Source, Stream, Table, TableHandle, TableId, TickError, TickErrorKind,
+    Vertex, VertexId, ViewHandle, Window, WindowFunction, agg, over,
 };
 pub use deltaview_schema::{
     ColumnType, Difference, Field, Identity, Index, IndexKey, IndexSchema, Indexable, KeyColumn,
     KeyValue, NotNan, OrderedFloat, Row, Shape, TableSchema, TimeKey, codec,
 };
 pub use deltaview_store::{
-    ChangeId, CommitOptions, Committed, Delta, Error, ErrorKind, Flush, MemoryStore, Pending,
-    Reading, RowDifference, Rows, Store, Subscription, Time, Verified, View, catalog, observe,
-    protocol,
+    AsOf, ChangeId, CommitOptions, Committed, Delta, Error, ErrorKind, Flush, Forgotten,
+    MemoryStore, Moment, Pages, Pending, Reading, RowDifference, Rows, Store, Subscription, Time,
+    Verified, Version, View, catalog, history, observe, protocol,
 };
 pub use deltaview_zset::{AbelianGroup, Keyed, Pair, Weight, WeightOverflow, ZSet, render_table};
 

@@ -73,6 +73,8 @@ pub enum ProblemKind {
     DuplicateColumn,
     /// Something that can't be inside of a recursion, or can't leave it.
     InsideRecursion,
+    /// The history of one view is to be kept in two ways, or for no time at all.
+    Retention,
 }
 
 /// A handle that belongs to another graph.

@@ -46,10 +46,10 @@ pub use error::{
     BuildError, HandleError, Problem, ProblemKind, RederiveError, TickError, TickErrorKind,
 };
 pub use handle::{GraphId, InputHandle, OutputHandle, Sink, Source, TableHandle, ViewHandle};
-pub use plan::{Graph, Table, TableId, Vertex, VertexId};
+pub use plan::{Graph, Retention, Table, TableId, Vertex, VertexId};
 pub use state::WorkingSet;
 pub use state::scan::{Bounds, Order, Page};
 pub use tick::{
     Changes, Commit, Explanation, Fetch, FetchKeys, FetchRange, JournalEntry, JournalKind,
-    RangeStart, Rederivation, Rederived, Stages, Step, TableWrites, Tick, Write,
+    RangeStart, Rederivation, Rederived, RowChange, Stages, Step, TableWrites, Tick, Write,
 };

@@ -76,6 +76,8 @@ pub struct TableSchema {
     /// Whether a key has at most one row, with a weight of one. Such a table is keyed by its index alone, without
     /// the identity of the row.
     pub unique: bool,
+    /// Whether what the table was at each time is kept.
+    pub history: bool,
 }
 
 impl TableSchema {
@@ -96,6 +98,7 @@ impl TableSchema {
             primary: T::default_index().schema(),
             secondary: T::indexes(),
             unique: false,
+            history: false,
         }
     }
 
@@ -168,6 +171,10 @@ impl TableSchema {
             "any number of rows a key"
         };
         lines.push(("rows".to_string(), rows.to_string()));
+        // Where there is none there is no line: tables that were made before there was history are the same.
+        if self.history {
+            lines.push(("history".to_string(), "kept".to_string()));
+        }
         lines
     }
 
@@ -317,6 +324,16 @@ mod tests {
         let stored = lines(&[("row.b", "i64"), ("row.a", "i64")]);
         assert_eq!(describe_differences(&graph, &stored).len(), 1);
         assert!(describe_differences(&graph, &graph).is_empty());
+    }
+
+    #[test]
+    fn history_is_a_line_where_it_is_kept() {
+        let mut table = TableSchema::of::<String>("words");
+        let plain = (table.fingerprint(), table.description());
+        table.history = true;
+        assert_ne!(table.fingerprint(), plain.0);
+        assert_eq!(table.description().len(), plain.1.len() + 1);
+        assert!(!plain.1.iter().any(|(path, _)| path == "history"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use deadpool_postgres::Pool;
 use deltaview_graph::{Bounds, Change, Explanation, Fetch, Graph, Order, ViewHandle};
@@ -11,7 +11,8 @@ use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::Follow;
 use deltaview_store::protocol::Status;
 use deltaview_store::{
-    CommitOptions, Committed, Delta, Error, ErrorKind, Reading, Rows, Store, Subscription, Verified,
+    CommitOptions, Committed, Delta, Error, ErrorKind, Forgotten, Reading, Rows, Store,
+    Subscription, Verified, Version,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -143,6 +144,12 @@ impl<T: Row> Follow<T> for Following<T> {
     }
 }
 
+impl BlockingPostgresStore {
+    fn no_past(&self) -> Error {
+        deltaview_store::history::not_kept("the Postgres store", self.store.graph().name())
+    }
+}
+
 impl Store for BlockingPostgresStore {
     fn graph(&self) -> &Graph {
         self.store.graph()
@@ -197,6 +204,76 @@ impl Store for BlockingPostgresStore {
             blocking: self,
             snapshot,
         }))
+    }
+
+    fn time_at(&self, _instant: SystemTime) -> Result<i64, Error> {
+        Err(self.no_past())
+    }
+
+    fn instant_of(&self, _time: i64) -> Result<Option<SystemTime>, Error> {
+        Err(self.no_past())
+    }
+
+    fn horizon<T: Row, K: IndexKey>(&self, _view: ViewHandle<T, K>) -> Result<i64, Error> {
+        Err(self.no_past())
+    }
+
+    fn scan_as_of<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _bounds: Bounds<K>,
+        _order: Order,
+        _time: i64,
+    ) -> Result<Rows<'_, T>, Error> {
+        Err(self.no_past())
+    }
+
+    fn deltas_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _after: i64,
+        _up_to: i64,
+        _rows: usize,
+    ) -> Result<Vec<Delta<T>>, Error> {
+        Err(self.no_past())
+    }
+
+    fn times_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _before: i64,
+        _times: usize,
+    ) -> Result<Vec<i64>, Error> {
+        Err(self.no_past())
+    }
+
+    fn versions_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _key: &K,
+        _at: i64,
+        _ended_before: Option<i64>,
+        _rows: usize,
+    ) -> Result<Vec<Version<T>>, Error> {
+        Err(self.no_past())
+    }
+
+    fn follow_from<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _cursor: Option<&str>,
+        _time: i64,
+    ) -> Result<Subscription<T>, Error> {
+        Err(self.no_past())
+    }
+
+    fn forget_step<T: Row, K: IndexKey>(
+        &mut self,
+        _view: ViewHandle<T, K>,
+        _time: i64,
+        _rows: usize,
+    ) -> Result<Forgotten, Error> {
+        Err(self.no_past())
     }
 
     fn verify_up_to<T: Row, K: IndexKey>(

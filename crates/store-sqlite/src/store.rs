@@ -11,7 +11,8 @@ use deltaview_store::feed::not_reached;
 use deltaview_store::observe::Watched;
 use deltaview_store::protocol::Status;
 use deltaview_store::{
-    CommitOptions, Committed, Error, ErrorKind, Flush, Reading, Rows, Store, Subscription,
+    CommitOptions, Committed, Delta, Error, ErrorKind, Flush, Forgotten, Reading, Rows, Store,
+    Subscription, Version,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
@@ -376,6 +377,12 @@ fn create(conn: &mut Connection, graph: &Graph) -> Result<(), Error> {
     tx.commit().context(doing)
 }
 
+impl SqliteStore {
+    fn no_past(&self) -> Error {
+        deltaview_store::history::not_kept("the SQLite store", self.engine.graph.name())
+    }
+}
+
 impl Store for SqliteStore {
     fn graph(&self) -> &Graph {
         &self.engine.graph
@@ -484,6 +491,76 @@ impl Store for SqliteStore {
                 return Err(not_reached(graph, last, complete, self.options.deadline));
             }
         }
+    }
+
+    fn time_at(&self, _instant: SystemTime) -> Result<i64, Error> {
+        Err(self.no_past())
+    }
+
+    fn instant_of(&self, _time: i64) -> Result<Option<SystemTime>, Error> {
+        Err(self.no_past())
+    }
+
+    fn horizon<T: Row, K: IndexKey>(&self, _view: ViewHandle<T, K>) -> Result<i64, Error> {
+        Err(self.no_past())
+    }
+
+    fn scan_as_of<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _bounds: Bounds<K>,
+        _order: Order,
+        _time: i64,
+    ) -> Result<Rows<'_, T>, Error> {
+        Err(self.no_past())
+    }
+
+    fn deltas_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _after: i64,
+        _up_to: i64,
+        _rows: usize,
+    ) -> Result<Vec<Delta<T>>, Error> {
+        Err(self.no_past())
+    }
+
+    fn times_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _before: i64,
+        _times: usize,
+    ) -> Result<Vec<i64>, Error> {
+        Err(self.no_past())
+    }
+
+    fn versions_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _key: &K,
+        _at: i64,
+        _ended_before: Option<i64>,
+        _rows: usize,
+    ) -> Result<Vec<Version<T>>, Error> {
+        Err(self.no_past())
+    }
+
+    fn follow_from<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _cursor: Option<&str>,
+        _time: i64,
+    ) -> Result<Subscription<T>, Error> {
+        Err(self.no_past())
+    }
+
+    fn forget_step<T: Row, K: IndexKey>(
+        &mut self,
+        _view: ViewHandle<T, K>,
+        _time: i64,
+        _rows: usize,
+    ) -> Result<Forgotten, Error> {
+        Err(self.no_past())
     }
 }
 

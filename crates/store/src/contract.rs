@@ -1,6 +1,6 @@
 //! What every store does: [`Store`], the change that is being made of it ([`Pending`]), and what a commit returns.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use deltaview_graph::{
     Bounds, Change, Changes, Edit, Explanation, Fetch, Graph, Order, Sink, ViewHandle,
@@ -10,7 +10,10 @@ use deltaview_zset::ZSet;
 
 use crate::protocol::Status;
 use crate::verify::compare;
-use crate::{ChangeId, CommitOptions, Error, ErrorKind, Rows, Subscription, Time, Verified, View};
+use crate::{
+    AsOf, ChangeId, CommitOptions, Delta, Error, ErrorKind, Forgotten, Moment, Rows, Subscription,
+    Time, Verified, Version, View,
+};
 
 /// The state of one graph, kept somewhere.
 pub trait Store: Sized {
@@ -125,7 +128,7 @@ pub trait Store: Sized {
     /// rows of a view are being read, the store sees the one state of them: no time comes then.
     ///
     /// ```
-    /// # use std::time::Duration;
+    /// # use std::time::{Duration, SystemTime};
     /// # use deltaview_graph::Graph;
     /// # use deltaview_store::{ErrorKind, MemoryStore, Store};
     /// # let (graph, _) = Graph::build("words", |g| g.input::<String>("words").view("seen"))?;
@@ -151,6 +154,159 @@ pub trait Store: Sized {
     ///
     /// The database can't be read.
     fn reading(&self) -> Result<Box<dyn Reading + '_>, Error>;
+
+    /// Everything as it was at a time, or at an instant: several views that are read by it are of one time.
+    /// [`View::as_of`] says more.
+    ///
+    /// # Errors
+    ///
+    /// [`NoHistory`](ErrorKind::NoHistory) where no view of the graph has history, [`NotYet`](ErrorKind::NotYet); an
+    /// instant that is [`Forgotten`](ErrorKind::Forgotten). The database can't be read.
+    fn as_of(&self, moment: impl Into<Moment>) -> Result<AsOf<'_, Self>, Error> {
+        AsOf::new(self, moment.into())
+    }
+
+    /// The newest time whose commit instant is not after an instant; 0 where that was before the first commit.
+    ///
+    /// # Errors
+    ///
+    /// [`NoHistory`](ErrorKind::NoHistory) where no view of the graph has history, for no instants are recorded then;
+    /// [`Forgotten`](ErrorKind::Forgotten). The database can't be read.
+    fn time_at(&self, instant: SystemTime) -> Result<i64, Error>;
+
+    /// The commit instant of a time, in whole microseconds: of the last iteration up to it. Nothing before the first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::time_at`]; [`NotYet`](ErrorKind::NotYet).
+    fn instant_of(&self, time: i64) -> Result<Option<SystemTime>, Error>;
+
+    /// The first time that a view with history can be read as of; 0 where nothing is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`NoHistory`](ErrorKind::NoHistory); the handle belongs to another graph, or the database can't be read.
+    fn horizon<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>) -> Result<i64, Error>;
+
+    /// [`Self::scan`] of a view as it was at a time. Nothing needs to be held open between two pages, as long as each
+    /// looks at the horizon in the state that it reads. A time that is not positive is before the first iteration.
+    /// [`View::as_of`] is the comfortable way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::horizon`]; [`Forgotten`](ErrorKind::Forgotten), [`NotYet`](ErrorKind::NotYet), here or from the rows.
+    fn scan_as_of<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        bounds: Bounds<K>,
+        order: Order,
+        time: i64,
+    ) -> Result<Rows<'_, T>, Error>;
+
+    /// A page of the deltas of a view behind a time and up to another, in the order of their times, none of them empty:
+    /// whole deltas, until there are so many rows. Empty where there are no more. `up_to` is not after the last complete
+    /// time. [`View::deltas`] is the comfortable way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::horizon`]; [`Forgotten`](ErrorKind::Forgotten) where `after` is before the horizon.
+    fn deltas_page<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        after: i64,
+        up_to: i64,
+        rows: usize,
+    ) -> Result<Vec<Delta<T>>, Error>;
+
+    /// A page of the times at which a view changed: those before a time and behind the horizon, the newest first, so many
+    /// at most. Empty where there are no more. [`View::times`] is the comfortable way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::horizon`].
+    fn times_page<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        before: i64,
+        times: usize,
+    ) -> Result<Vec<i64>, Error>;
+
+    /// A page of the versions of the rows of a key of the handle's index, as they were known at the time `at`: what began
+    /// after it is left out, and what ended after it had not ended (`until` is nothing).
+    ///
+    /// First all that had not ended; then the others that ended behind the horizon, the one that ended last first. Those
+    /// that ended at one time come together, in any order: whole such sets, until there are so many versions. With
+    /// `ended_before`, only versions that ended by `at` and before that time. Empty where there are no more.
+    /// [`View::versions`] is the comfortable way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::scan_as_of`], for the time `at`.
+    fn versions_page<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        key: &K,
+        at: i64,
+        ended_before: Option<i64>,
+        rows: usize,
+    ) -> Result<Vec<Version<T>>, Error>;
+
+    /// Follows a view from a past time on, by an anonymous cursor or by one with a name: first the deltas that are stored
+    /// of the times behind it, then what is committed, without a gap and nothing twice. A name that has a cursor goes on
+    /// where that is, and the time is not looked at. [`View::since_time`] and [`View::since_from`] are the comfortable
+    /// ways, and say more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::since`] and [`Self::scan_as_of`].
+    fn follow_from<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        cursor: Option<&str>,
+        time: i64,
+    ) -> Result<Subscription<T>, Error>;
+
+    /// Forgets what a view was before a time: a time that was [readable](Self::horizon) becomes the first one that is.
+    /// What was true at it stays readable, and all that came later. Returns once the space of the rest is free for other
+    /// use.
+    ///
+    /// It goes in [steps](Self::forget_step) of a thousand rows, each a transaction of its own, so that others commit in
+    /// between. A time before the horizon changes nothing, but sweeps what is left behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::forget_step`].
+    fn forget_before<T: Row, K: IndexKey>(
+        &mut self,
+        view: ViewHandle<T, K>,
+        moment: impl Into<Moment>,
+    ) -> Result<Forgotten, Error> {
+        const STEP: usize = 1000;
+        let time = moment.into().time(self)?;
+        let mut forgotten = self.forget_step(view, time, STEP)?;
+        while !forgotten.is_done {
+            let step = self.forget_step(view, time, STEP)?;
+            forgotten = Forgotten {
+                rows: forgotten.rows + step.rows,
+                ..step
+            };
+        }
+        Ok(forgotten)
+    }
+
+    /// A step of [`Self::forget_before`], one short transaction: moves the horizon to a time if it is before it, and
+    /// sweeps about so many of the rows that nobody can read any more.
+    ///
+    /// # Errors
+    ///
+    /// [`NoHistory`](ErrorKind::NoHistory), [`NotYet`](ErrorKind::NotYet); the handle belongs to another graph, or the
+    /// database can't be written.
+    fn forget_step<T: Row, K: IndexKey>(
+        &mut self,
+        view: ViewHandle<T, K>,
+        time: i64,
+        rows: usize,
+    ) -> Result<Forgotten, Error>;
 
     /// Derives a view anew from the inputs as they are stored, and compares it with what the view has. Returns the first
     /// ten rows that differ, and how many there are; see [`Self::verify_up_to`].

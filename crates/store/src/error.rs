@@ -80,6 +80,13 @@ pub enum ErrorKind {
     NotShared,
     /// What a subscription follows is gone.
     Closed,
+    /// The past of a view that has none: its graph was built without
+    /// [`with_history`](deltaview_graph::Builder::with_history) of it.
+    NoHistory,
+    /// A time or an instant that is forgotten: the message says where the past begins.
+    Forgotten,
+    /// A time that has not come: the message says which is the last one.
+    NotYet,
     /// Anything else that the database said.
     Database,
 }

@@ -9,7 +9,7 @@ use deltaview_schema::{Index, IndexIdentity, IndexKey, Row, Shape, TableSchema};
 use super::recursive::{BuildRecursion, RegionId};
 use crate::operators::nested::{ErasedNested, Nested};
 use crate::operators::{Operator, Stage};
-use crate::plan::{ErasedTable, TableId, VertexId};
+use crate::plan::{ErasedTable, Retention, TableId, VertexId};
 use crate::state::TypedTable;
 use crate::tick::RowCodec;
 
@@ -137,6 +137,8 @@ impl Work {
 pub(crate) struct TableDraft {
     /// A `TypedTable<K, T>`.
     typed: Box<dyn DraftedTable>,
+    /// How much of its history stays, where any is kept.
+    retention: Option<Retention>,
 }
 
 /// A typed table that can still change.
@@ -172,6 +174,7 @@ impl TableDraft {
     pub(crate) fn new<K: IndexKey, T: Row>(table: TypedTable<K, T>) -> Self {
         Self {
             typed: Box::new(table),
+            retention: None,
         }
     }
 
@@ -183,6 +186,16 @@ impl TableDraft {
 
     pub(crate) fn schema_mut(&mut self) -> &mut TableSchema {
         self.typed.schema_mut()
+    }
+
+    /// Keeps the history of the table. Says whether it was kept before, and how.
+    pub(crate) fn keep_history(&mut self, retention: Retention) -> Option<Retention> {
+        self.schema_mut().history = true;
+        self.retention.replace(retention)
+    }
+
+    pub(crate) fn retention(&self) -> Option<Retention> {
+        self.retention
     }
 
     pub(crate) fn finish(self) -> Arc<dyn ErasedTable> {

@@ -4,6 +4,7 @@
 pub mod agg;
 mod draft;
 mod grouped;
+mod history;
 mod joins;
 mod order;
 mod per_group;
@@ -304,6 +305,7 @@ impl Builder {
             primary: index.schema(),
             secondary: Vec::new(),
             unique,
+            history: false,
         };
         let typed = TypedTable {
             schema,

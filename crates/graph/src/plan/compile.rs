@@ -39,11 +39,15 @@ pub(crate) fn compile(builder: Builder) -> Result<Plan, BuildError> {
         });
     }
     let needed = needed(&drafts);
+    let retentions: Vec<_> = tables.iter().map(TableDraft::retention).collect();
     let tables: Vec<_> = tables.into_iter().map(TableDraft::finish).collect();
     let kept = drafts.iter().zip(&needed).filter(|(_, needed)| **needed);
     let faces = kept
         .flat_map(|(draft, _)| draft.work.tables())
-        .map(|table| Table::new(*table, tables[table.0].schema().clone()))
+        .map(|table| {
+            let schema = tables[table.0].schema().clone();
+            Table::new(*table, schema, retentions[table.0])
+        })
         .collect();
     let (vertices, positions) = vertices(drafts, names, &needed);
     Ok(Plan {

@@ -5,6 +5,7 @@ mod compile;
 mod names;
 mod picture;
 mod regions;
+mod retention;
 mod stages;
 mod table;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use deltaview_schema::{Index, IndexKey, Row, Shape, TableSchema};
 
 use compile::compile;
+pub use retention::Retention;
 pub(crate) use table::ErasedTable;
 
 use crate::builder::Builder;
@@ -100,11 +102,16 @@ impl fmt::Debug for Vertex {
 pub struct Table {
     id: TableId,
     schema: TableSchema,
+    retention: Option<Retention>,
 }
 
 impl Table {
-    pub(crate) fn new(id: TableId, schema: TableSchema) -> Self {
-        Self { id, schema }
+    pub(crate) fn new(id: TableId, schema: TableSchema, retention: Option<Retention>) -> Self {
+        Self {
+            id,
+            schema,
+            retention,
+        }
     }
 
     /// Names the table.
@@ -115,6 +122,12 @@ impl Table {
     /// Its names, columns and row shape.
     pub fn schema(&self) -> &TableSchema {
         &self.schema
+    }
+
+    /// How much of its history stays, if any is kept ([`TableSchema::history`]). It is no part of what a database
+    /// remembers of the table: the next opening may have another one.
+    pub fn retention(&self) -> Option<Retention> {
+        self.retention
     }
 }
 
@@ -201,6 +214,11 @@ impl Graph {
         Ok(index
             .downcast_ref()
             .expect("the handle has the key type of its index"))
+    }
+
+    /// Whether any view of the graph has history: then the instant of each commit is recorded.
+    pub fn has_history(&self) -> bool {
+        self.plan.faces.iter().any(|table| table.schema.history)
     }
 
     /// A table by its id.

@@ -11,7 +11,7 @@ use super::secondary::SecondaryKeys;
 use super::{Arrangement, ErasedArrangement, TypedTable};
 use crate::delta::{ArrangedDelta, by_key};
 use crate::error::TickErrorKind;
-use crate::tick::{Slot, Write, shared};
+use crate::tick::{RowChange, Slot, Write, shared};
 
 /// The change of a table, without its types.
 pub(crate) trait ErasedDelta: Any + Send + Sync {
@@ -19,6 +19,8 @@ pub(crate) trait ErasedDelta: Any + Send + Sync {
     fn writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError>;
     /// Hands each row to `visit` with its encoding and what is added to its weight, in the order of the keys.
     fn rows(&self, visit: &mut dyn FnMut(&[u8], Weight) -> Visit) -> Result<(), CodecError>;
+    /// Hands each row to `visit` with its columns, in the order of the keys.
+    fn changes(&self, visit: &mut dyn FnMut(RowChange<'_>) -> Visit) -> Result<(), CodecError>;
     /// The number of changed rows.
     fn len(&self) -> usize;
     /// The rows as a Z-set: a `ZSet<T>`.
@@ -159,6 +161,30 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
             encoded.clear();
             codec::encode_into(row, &mut encoded)?;
             if let Visit::Stop = visit(&encoded, *weight) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn changes(&self, visit: &mut dyn FnMut(RowChange<'_>) -> Visit) -> Result<(), CodecError> {
+        let mut encoded = Vec::new();
+        for (position, (key, row, weight)) in self.rows.iter().enumerate() {
+            encoded.clear();
+            codec::encode_into(row, &mut encoded)?;
+            let mut columns = Vec::new();
+            key.values(&mut columns);
+            let mut more = Vec::new();
+            self.push_secondary(position, &mut more);
+            let change = RowChange {
+                key: &columns,
+                secondary: &more,
+                identity: Identity::of(&encoded),
+                data: &encoded,
+                weight: *weight,
+                before: self.before[position],
+            };
+            if let Visit::Stop = visit(change) {
                 break;
             }
         }

@@ -78,6 +78,27 @@ pub enum Write<'a> {
     },
 }
 
+/// One row of a table's delta, with all that its history has of it.
+///
+/// The columns are those of [`Write`]; in a table with one row a key, a row that is replaced is here too, before or
+/// behind the one that takes its place.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RowChange<'a> {
+    /// The columns of the primary index.
+    pub key: &'a [KeyValue<'a>],
+    /// The columns of the further indexes, one after the other.
+    pub secondary: &'a [KeyValue<'a>],
+    /// What tells the row from others with its key: made of the whole encoding, also where the table stores none.
+    pub identity: Identity,
+    /// The row's whole encoding, also where [its identity holds it](Identity::holds_row).
+    pub data: &'a [u8],
+    /// What is added to its weight. Not zero; in a table with one row a key 1 or -1.
+    pub weight: Weight,
+    /// The weight of the row so far, where the tick has seen it.
+    pub before: Option<Weight>,
+}
+
 impl Commit {
     pub(super) fn new(
         graph: &Graph,
@@ -201,6 +222,27 @@ impl TableWrites<'_> {
     ) -> Result<(), E> {
         let mut failed = None;
         let encoded = self.delta.rows(&mut |row, weight| match take(row, weight) {
+            Ok(()) => Visit::Continue,
+            Err(error) => {
+                failed = Some(error);
+                Visit::Stop
+            }
+        });
+        self.done(failed, encoded)
+    }
+
+    /// Hands each row of the table's delta to `take`, with its columns: as [`Self::for_each_row`], in the same order. A
+    /// store writes the history of a table by this.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn for_each_change<E: From<TickError>>(
+        &self,
+        mut take: impl FnMut(RowChange<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        let encoded = self.delta.changes(&mut |change| match take(change) {
             Ok(()) => Visit::Continue,
             Err(error) => {
                 failed = Some(error);

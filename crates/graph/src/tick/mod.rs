@@ -40,7 +40,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub(crate) use answers::Contents;
-pub use commit::{Changes, Commit, TableWrites, Write};
+pub use commit::{Changes, Commit, RowChange, TableWrites, Write};
 pub use explain::Explanation;
 pub(crate) use explain::{Explain, Wanted};
 pub(crate) use fetch::ErasedFetch;

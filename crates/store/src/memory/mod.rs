@@ -5,7 +5,7 @@ mod workers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use deltaview_graph::{Bounds, Change, Fetch, Graph, Order, Step, ViewHandle, WorkingSet};
 use deltaview_schema::{IndexKey, Row};
@@ -16,7 +16,8 @@ use crate::feed::{check_cursor_name, not_reached};
 use crate::observe::Watched;
 use crate::protocol::{AtOnce, Ledger, Status};
 use crate::{
-    CommitOptions, Committed, Error, ErrorKind, Flush, Reading, Rows, Store, Subscription,
+    CommitOptions, Committed, Delta, Error, ErrorKind, Flush, Forgotten, Reading, Rows, Store,
+    Subscription, Version,
 };
 use rows::Paged;
 use workers::{Journal, Names};
@@ -165,6 +166,12 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    fn no_past(&self) -> Error {
+        crate::history::not_kept("the memory store", self.shared.graph.name())
+    }
+}
+
 impl Store for MemoryStore {
     fn graph(&self) -> &Graph {
         &self.shared.graph
@@ -258,6 +265,76 @@ impl Store for MemoryStore {
 
     fn reading(&self) -> Result<Box<dyn Reading + '_>, Error> {
         Ok(Box::new(MemoryReading(self.read_idle()?)))
+    }
+
+    fn time_at(&self, _instant: SystemTime) -> Result<i64, Error> {
+        Err(self.no_past())
+    }
+
+    fn instant_of(&self, _time: i64) -> Result<Option<SystemTime>, Error> {
+        Err(self.no_past())
+    }
+
+    fn horizon<T: Row, K: IndexKey>(&self, _view: ViewHandle<T, K>) -> Result<i64, Error> {
+        Err(self.no_past())
+    }
+
+    fn scan_as_of<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _bounds: Bounds<K>,
+        _order: Order,
+        _time: i64,
+    ) -> Result<Rows<'_, T>, Error> {
+        Err(self.no_past())
+    }
+
+    fn deltas_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _after: i64,
+        _up_to: i64,
+        _rows: usize,
+    ) -> Result<Vec<Delta<T>>, Error> {
+        Err(self.no_past())
+    }
+
+    fn times_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _before: i64,
+        _times: usize,
+    ) -> Result<Vec<i64>, Error> {
+        Err(self.no_past())
+    }
+
+    fn versions_page<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _key: &K,
+        _at: i64,
+        _ended_before: Option<i64>,
+        _rows: usize,
+    ) -> Result<Vec<Version<T>>, Error> {
+        Err(self.no_past())
+    }
+
+    fn follow_from<T: Row, K: IndexKey>(
+        &self,
+        _view: ViewHandle<T, K>,
+        _cursor: Option<&str>,
+        _time: i64,
+    ) -> Result<Subscription<T>, Error> {
+        Err(self.no_past())
+    }
+
+    fn forget_step<T: Row, K: IndexKey>(
+        &mut self,
+        _view: ViewHandle<T, K>,
+        _time: i64,
+        _rows: usize,
+    ) -> Result<Forgotten, Error> {
+        Err(self.no_past())
     }
 }
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::ddl::{CATALOG_TABLES, index_name, schema_sql};
 use crate::error::Context;
+use crate::history;
 
 /// The columns of the catalog, as they are read.
 pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \"format_version\"";
@@ -77,7 +78,7 @@ fn missing_objects<'a>(conn: &Connection, graph: &'a Graph) -> rusqlite::Result<
     let mut statement =
         conn.prepare("SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2")?;
     let mut missing = Vec::new();
-    for object in objects(graph) {
+    for object in history::ddl::shared(graph).chain(objects(graph)) {
         if !statement.exists((object.kind, &object.name))? {
             missing.push(object);
         }
@@ -85,7 +86,7 @@ fn missing_objects<'a>(conn: &Connection, graph: &'a Graph) -> rusqlite::Result<
     Ok(missing)
 }
 
-/// The tables and indexes of a graph.
+/// The tables and indexes of a graph, without those that graphs share.
 fn objects(graph: &Graph) -> impl Iterator<Item = Object<'_>> {
     graph.tables().iter().flat_map(|table| {
         let schema = table.schema();
@@ -95,6 +96,7 @@ fn objects(graph: &Graph) -> impl Iterator<Item = Object<'_>> {
             .map(|index| ("index", index_name(schema, index)));
         std::iter::once(("table", schema.name(None)))
             .chain(indexes)
+            .chain(history::ddl::objects(schema))
             .map(|(kind, name)| Object {
                 kind,
                 name,

@@ -7,6 +7,7 @@ use deltaview_schema::{Column, IndexSchema, TableSchema};
 use deltaview_store::catalog::{Entry, FORMAT_VERSION, entries};
 
 use crate::catalog::ENTRY_COLUMNS;
+use crate::history;
 use crate::statements::{COUNT, DATA, IDENTITY, key_columns, quote, stored_name};
 use crate::values::storage;
 
@@ -120,6 +121,7 @@ fn graph_sql(graph: &Graph) -> String {
     for table in graph.tables() {
         sql.push_str(&table_sql(table.schema()));
     }
+    sql.push_str(&history::ddl::graph_sql(graph));
     for entry in entries(graph, None) {
         sql.push_str(&entry_sql(&entry));
     }
@@ -143,7 +145,7 @@ fn entry_sql(entry: &Entry) -> String {
 }
 
 /// A text, quoted.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
@@ -173,6 +175,9 @@ fn table_sql(schema: &TableSchema) -> String {
     ));
     if !schema.unique {
         lines.push(format!("{} INTEGER NOT NULL", quote(COUNT)));
+    }
+    if schema.history {
+        lines.push(format!("{} INTEGER NOT NULL", quote(history::SINCE)));
     }
     for (index, column) in secondary {
         push_column(index, column, &mut lines);
@@ -205,7 +210,7 @@ pub(crate) fn index_name(schema: &TableSchema, index: &IndexSchema) -> String {
     format!("{}__ix__{}", schema.name(None), index.name)
 }
 
-fn push_column(index: &IndexSchema, column: &Column, lines: &mut Vec<String>) {
+pub(crate) fn push_column(index: &IndexSchema, column: &Column, lines: &mut Vec<String>) {
     let storage = storage(column.column_type);
     let stored = quote(&stored_name(index, column));
     if column.nullable {

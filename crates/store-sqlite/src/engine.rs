@@ -15,13 +15,14 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params_from_iter}
 use crate::error::{Context, from_sqlite, is_integer_overflow};
 use crate::feed;
 use crate::fetch::Reader;
+use crate::history::History;
 use crate::statements::Statements;
 use crate::values::{Bound, bind_key, bind_secondary};
 
 /// A graph with the statements of its tables. It has no connection.
 pub(crate) struct Engine {
     pub(crate) graph: Graph,
-    tables: BTreeMap<TableId, EngineTable>,
+    pub(crate) tables: BTreeMap<TableId, EngineTable>,
 }
 
 /// A table with its statements.
@@ -29,6 +30,7 @@ pub(crate) struct EngineTable {
     pub(crate) schema: TableSchema,
     pub(crate) name: String,
     pub(crate) statements: Statements,
+    pub(crate) history: Option<History>,
 }
 
 impl EngineTable {
@@ -37,6 +39,7 @@ impl EngineTable {
             schema: schema.clone(),
             name: schema.name(None),
             statements: Statements::of(schema),
+            history: History::of(schema),
         }
     }
 }
@@ -63,11 +66,12 @@ impl Engine {
     ) -> Result<Commit, Error> {
         let step = self.graph.begin(state, change)?;
         let commit = self.compute(conn, step)?;
-        self.write(conn, &commit)?;
+        self.write(conn, &commit, Some(time))?;
         conn.prepare_cached("UPDATE \"deltaview_last_update\" SET \"t\" = ?2 WHERE \"graph\" = ?1")
             .and_then(|mut statement| statement.execute((self.graph.name(), time)))
             .context(|| self.writing_time())?;
         feed::log(conn, &self.graph, &commit, time)?;
+        self.remember(conn, &commit, time)?;
         Ok(commit)
     }
 
@@ -85,10 +89,20 @@ impl Engine {
         }
     }
 
-    /// Writes the tables of a commit.
-    pub(crate) fn write(&self, conn: &Connection, commit: &Commit) -> Result<(), Error> {
+    /// Writes the tables of a commit, at a time if it is not one that takes back what was written.
+    pub(crate) fn write(
+        &self,
+        conn: &Connection,
+        commit: &Commit,
+        time: Option<i64>,
+    ) -> Result<(), Error> {
         for writes in commit.tables() {
             let table = &self.tables[&writes.table()];
+            if let Some(history) = &table.history {
+                let time = time.expect("views are of the last stage, which is never taken back");
+                history.write(conn, &writes, time)?;
+                continue;
+            }
             let writer = Writer {
                 conn,
                 graph: &self.graph,

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use deltaview_graph::Table;
 use deltaview_schema::Row;
 use deltaview_store::feed::log::Logged;
 use deltaview_store::feed::{Follow, check_cursor_name, lagged};
@@ -16,6 +17,7 @@ use rusqlite::{
 
 use crate::error::Context;
 use crate::feed::{millis, now, prune};
+use crate::history::PastLog;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::store::set_synchronous;
 
@@ -95,16 +97,18 @@ pub(crate) struct Cursor {
     lease: Duration,
     patience: Duration,
     is_removed: bool,
+    /// What is to be read of the view's history before the log.
+    past: Option<PastLog>,
 }
 
 impl Cursor {
     /// Opens another connection to the file that a connection has open, and a cursor there: an anonymous one, or one with
-    /// a name, which is made where there is none.
+    /// a name, which is made where there is none. It begins now, or at a past time of a table with history.
     pub(crate) fn open(
         store: &Connection,
-        graph: &str,
-        vertex: &str,
+        (graph, vertex): (&str, &str),
         name: Option<&str>,
+        from: Option<(&Table, i64)>,
         options: &SqliteOptions,
     ) -> Result<Self, Error> {
         if let Some(name) = name {
@@ -122,12 +126,25 @@ impl Cursor {
             let message = format!("{}: the file has no tables of it any more", doing());
             return Err(Error::new(ErrorKind::NotDeltaview, message));
         };
+        // The cursor is entered first, so that what is committed from now on is logged; what was before is stored.
+        let (from, past) = match from {
+            Some((table, from)) if !is_there(&tx, (graph, vertex), name).context(doing)? => {
+                let past = PastLog::begin(&tx, table, from, time)?;
+                if name.is_some() {
+                    past.copy(&tx)?;
+                    (past.after(), None)
+                } else {
+                    (time, Some(past))
+                }
+            }
+            _ => (time, None),
+        };
         let until = name.is_none().then(|| now() + millis(options.lease));
         let sql = "INSERT INTO \"deltaview_cursors\" (\"graph\", \"vertex\", \"name\", \"t\", \"until\") \
                    VALUES (?1, ?2, coalesce(?3, lower(hex(randomblob(16)))), ?4, ?5) \
                    ON CONFLICT DO UPDATE SET \"t\" = \"t\" RETURNING \"name\", \"t\"";
         let (name_stored, stored): (String, i64) = tx
-            .query_row(sql, (graph, vertex, name, time, until), |row| {
+            .query_row(sql, (graph, vertex, name, from, until), |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .context(doing)?;
@@ -138,7 +155,7 @@ impl Cursor {
             vertex: vertex.to_string(),
             name: name_stored,
             is_named: name.is_some(),
-            read: stored,
+            read: past.as_ref().map_or(stored, PastLog::after),
             stored,
             stored_at: Instant::now(),
             ready: VecDeque::new(),
@@ -146,12 +163,13 @@ impl Cursor {
             lease: options.lease,
             patience: options.busy_timeout,
             is_removed: false,
+            past,
         })
     }
 
-    /// Where it began.
+    /// Where it is, before anything is read.
     pub(crate) fn time(&self) -> i64 {
-        self.stored
+        self.read
     }
 
     fn doing(&self) -> String {
@@ -198,8 +216,18 @@ impl Cursor {
             .context(|| self.doing())?;
         match stored {
             None => return Err(self.is_over()),
-            Some(stored) if stored > self.read => return Err(self.is_moved()),
+            Some(stored) if stored > self.read.max(self.stored) => return Err(self.is_moved()),
             Some(_) => {}
+        }
+        if let Some(past) = &mut self.past {
+            let found = past.next(&tx, BATCH_BYTES)?;
+            if let Some(last) = found.back() {
+                self.read = last.time;
+                self.ready = found;
+                return Ok(false);
+            }
+            self.read = self.stored.max(self.read);
+            self.past = None;
         }
         let sql = "SELECT \"t\", \"rows\" FROM \"deltaview_feed\" WHERE \"graph\" = ?1 AND \"vertex\" = ?2 AND \"t\" > ?3 \
                    ORDER BY \"t\", \"part\"";
@@ -268,14 +296,14 @@ impl Cursor {
             .and_then(|mut statement| {
                 let of_cursor = (&self.graph, &self.vertex, &self.name);
                 let (graph, vertex, name) = of_cursor;
-                statement.execute((graph, vertex, name, self.read, until, now))
+                statement.execute((graph, vertex, name, self.read.max(self.stored), until, now))
             })
             .context(|| self.doing())?;
         if moved == 0 {
             return Err(self.is_over());
         }
         self.prune_and_keep(tx)?;
-        self.stored = self.read;
+        self.stored = self.read.max(self.stored);
         self.stored_at = Instant::now();
         Ok(())
     }
@@ -359,6 +387,16 @@ impl Drop for Cursor {
 
 fn immediate(conn: &Connection) -> rusqlite::Result<Transaction<'_>> {
     Transaction::new_unchecked(conn, TransactionBehavior::Immediate)
+}
+
+/// Whether there is a cursor of that name.
+fn is_there(
+    conn: &Connection,
+    (graph, vertex): (&str, &str),
+    name: Option<&str>,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM \"deltaview_cursors\" WHERE \"graph\" = ?1 AND \"vertex\" = ?2 AND \"name\" = ?3";
+    conn.prepare_cached(sql)?.exists((graph, vertex, name))
 }
 
 /// A connection of its own to the file that another one has open.

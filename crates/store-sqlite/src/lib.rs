@@ -66,6 +66,7 @@ mod error;
 mod feed;
 mod fetch;
 mod follow;
+mod history;
 mod options;
 mod ranges;
 mod scan;

@@ -36,6 +36,16 @@ impl Range {
 
     /// As in `SELECT … FROM table` ` WHERE … ORDER BY …`.
     pub(crate) fn filter(&self, columns: &Ordered, reverse: bool) -> String {
+        self.filter_and(columns, reverse, None)
+    }
+
+    /// The same, of rows of which something else is true too. Its places come behind those of [`Self::bound`].
+    pub(crate) fn filter_and(
+        &self,
+        columns: &Ordered,
+        reverse: bool,
+        also: Option<String>,
+    ) -> String {
         let fixed = self.fixed.len();
         let mut terms: Vec<String> = columns
             .names()
@@ -51,6 +61,7 @@ impl Range {
             };
             terms.push(format!("{name} {operator} ?{}", fixed + 1));
         }
+        terms.extend(also);
         let mut filter = String::new();
         if !terms.is_empty() {
             filter.push_str(" WHERE ");

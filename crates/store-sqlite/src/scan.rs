@@ -233,7 +233,7 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
 }
 
 /// A stored value as SQL writes it.
-fn literal(value: ValueRef<'_>) -> String {
+pub(crate) fn literal(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "NULL".to_string(),
         ValueRef::Integer(value) => value.to_string(),
@@ -266,7 +266,10 @@ impl<T: Row, K: IndexKey> Iterator for Scan<'_, T, K> {
 }
 
 /// The ranges from a bound to the end of the index.
-fn ranges_from<K: IndexKey>(start: &ops::Bound<K>, columns: &[Column]) -> VecDeque<Range> {
+pub(crate) fn ranges_from<K: IndexKey>(
+    start: &ops::Bound<K>,
+    columns: &[Column],
+) -> VecDeque<Range> {
     let (key, included) = match start {
         ops::Bound::Unbounded => {
             return VecDeque::from([Range::equal(Vec::new())]);

@@ -5,9 +5,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use deltaview_graph::{Bounds, Change, Changes, Fetch, Graph, Order, ViewHandle, WorkingSet};
+use deltaview_graph::{
+    Bounds, Change, Changes, Fetch, Graph, Order, Table, ViewHandle, WorkingSet,
+};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::not_reached;
+use deltaview_store::history::table_with_history;
 use deltaview_store::observe::Watched;
 use deltaview_store::protocol::Status;
 use deltaview_store::{
@@ -297,6 +300,11 @@ impl SqliteStore {
         Ok(Committed::new(time, changes))
     }
 
+    /// One state, for as long as it lives.
+    pub(crate) fn begin_reading(&self) -> Result<ReadTransaction<'_>, Error> {
+        ReadTransaction::begin(&self.conn, &self.readers)
+    }
+
     /// A number that this store has not drawn before.
     pub(crate) fn drawn(&mut self) -> u64 {
         self.drawn += 1;
@@ -307,10 +315,11 @@ impl SqliteStore {
         &self,
         view: ViewHandle<T, K>,
         cursor: Option<&str>,
+        from: Option<(&Table, i64)>,
     ) -> Result<Subscription<T>, Error> {
         let vertex = &self.engine.graph.view_table(view)?.schema().vertex;
         let graph = self.engine.graph.name();
-        let cursor = Cursor::open(&self.conn, graph, vertex, cursor, &self.options)?;
+        let cursor = Cursor::open(&self.conn, (graph, vertex), cursor, from, &self.options)?;
         let time = cursor.time();
         Ok(Subscription::new(Follower::new(cursor), time))
     }
@@ -377,12 +386,6 @@ fn create(conn: &mut Connection, graph: &Graph) -> Result<(), Error> {
     tx.commit().context(doing)
 }
 
-impl SqliteStore {
-    fn no_past(&self) -> Error {
-        deltaview_store::history::not_kept("the SQLite store", self.engine.graph.name())
-    }
-}
-
 impl Store for SqliteStore {
     fn graph(&self) -> &Graph {
         &self.engine.graph
@@ -402,7 +405,7 @@ impl Store for SqliteStore {
 
     fn status(&self) -> Result<Status, Error> {
         // One state: the times in flight are in two tables.
-        let _transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
+        let _transaction = self.begin_reading()?;
         self.engine.status(&self.conn)
     }
 
@@ -427,7 +430,7 @@ impl Store for SqliteStore {
         let graph = &self.engine.graph;
         let schema = graph.view_table(view)?.schema();
         let index = graph.view_index(view)?;
-        let transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
+        let transaction = self.begin_reading()?;
         Ok(Scan::rows(
             &self.conn,
             transaction,
@@ -442,7 +445,7 @@ impl Store for SqliteStore {
         &self,
         view: ViewHandle<T, K>,
     ) -> Result<Subscription<T>, Error> {
-        self.follow(view, None)
+        self.follow(view, None, None)
     }
 
     fn since<T: Row, K: IndexKey>(
@@ -450,7 +453,7 @@ impl Store for SqliteStore {
         view: ViewHandle<T, K>,
         cursor: &str,
     ) -> Result<Subscription<T>, Error> {
-        self.follow(view, Some(cursor))
+        self.follow(view, Some(cursor), None)
     }
 
     fn wait_for(&self, time: i64, within: Duration) -> Result<(), Error> {
@@ -476,7 +479,7 @@ impl Store for SqliteStore {
         let mut watch = Watch::new(self.options.longest_pause);
         let deadline = Instant::now().checked_add(self.options.deadline);
         loop {
-            let transaction = ReadTransaction::begin(&self.conn, &self.readers)?;
+            let transaction = self.begin_reading()?;
             let ledger = self.engine.ledger(&self.conn)?;
             if ledger.is_idle() {
                 return Ok(Box::new(SqliteReading {
@@ -493,74 +496,75 @@ impl Store for SqliteStore {
         }
     }
 
-    fn time_at(&self, _instant: SystemTime) -> Result<i64, Error> {
-        Err(self.no_past())
+    fn time_at(&self, instant: SystemTime) -> Result<i64, Error> {
+        self.past_time_at(instant)
     }
 
-    fn instant_of(&self, _time: i64) -> Result<Option<SystemTime>, Error> {
-        Err(self.no_past())
+    fn instant_of(&self, time: i64) -> Result<Option<SystemTime>, Error> {
+        self.past_instant_of(time)
     }
 
-    fn horizon<T: Row, K: IndexKey>(&self, _view: ViewHandle<T, K>) -> Result<i64, Error> {
-        Err(self.no_past())
+    fn horizon<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>) -> Result<i64, Error> {
+        self.past_horizon(view)
     }
 
     fn scan_as_of<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _bounds: Bounds<K>,
-        _order: Order,
-        _time: i64,
+        view: ViewHandle<T, K>,
+        bounds: Bounds<K>,
+        order: Order,
+        time: i64,
     ) -> Result<Rows<'_, T>, Error> {
-        Err(self.no_past())
+        self.past_rows(view, (bounds, order), time)
     }
 
     fn deltas_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _after: i64,
-        _up_to: i64,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        after: i64,
+        up_to: i64,
+        rows: usize,
     ) -> Result<Vec<Delta<T>>, Error> {
-        Err(self.no_past())
+        self.past_deltas(view, (after, up_to), rows)
     }
 
     fn times_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _before: i64,
-        _times: usize,
+        view: ViewHandle<T, K>,
+        before: i64,
+        times: usize,
     ) -> Result<Vec<i64>, Error> {
-        Err(self.no_past())
+        self.past_times(view, before, times)
     }
 
     fn versions_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _key: &K,
-        _at: i64,
-        _ended_before: Option<i64>,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        key: &K,
+        at: i64,
+        ended_before: Option<i64>,
+        rows: usize,
     ) -> Result<Vec<Version<T>>, Error> {
-        Err(self.no_past())
+        self.past_versions(view, key, (at, ended_before), rows)
     }
 
     fn follow_from<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _cursor: Option<&str>,
-        _time: i64,
+        view: ViewHandle<T, K>,
+        cursor: Option<&str>,
+        time: i64,
     ) -> Result<Subscription<T>, Error> {
-        Err(self.no_past())
+        let table = table_with_history(&self.engine.graph, view)?;
+        self.follow(view, cursor, Some((table, time)))
     }
 
     fn forget_step<T: Row, K: IndexKey>(
         &mut self,
-        _view: ViewHandle<T, K>,
-        _time: i64,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        time: i64,
+        rows: usize,
     ) -> Result<Forgotten, Error> {
-        Err(self.no_past())
+        self.forget_past(view, time, rows)
     }
 }
 

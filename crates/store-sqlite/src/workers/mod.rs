@@ -132,12 +132,13 @@ impl Engine {
         entries: &[JournalEntry],
     ) -> Result<(), Error> {
         let (graph, time) = (self.graph.name(), job.ticket.time());
-        self.write(tx, commit)?;
+        self.write(tx, commit, Some(time))?;
         self.stage_is_at(tx, job.stage, time)?;
         match passed {
             Passed::Stage { .. } => journal::write(tx, graph, time, job.stage, entries),
             Passed::Complete { change_id, .. } => {
                 feed::log(tx, &self.graph, commit, time)?;
+                self.remember(tx, commit, time)?;
                 ledger::note(tx, graph, change_id, time)
             }
         }
@@ -179,7 +180,7 @@ impl SqliteStore {
             let rewinding = ledger.abandon(time, Evidence::Ledger, now)?;
             for (time, stage) in rewinding.steps {
                 let entries = journal::take(tx, graph.name(), time, stage)?;
-                engine.write(tx, &graph.undo(&entries)?)?;
+                engine.write(tx, &graph.undo(&entries)?, None)?;
             }
             for stage in 0..ledger.stages() {
                 engine.stage_is_at(tx, stage, ledger.frontier_of(stage))?;

@@ -60,22 +60,41 @@ impl Logged {
 ///
 /// A row can't be encoded.
 pub fn parts_of(writes: &TableWrites<'_>) -> Result<Vec<Vec<u8>>, Error> {
-    let mut parts = Vec::new();
-    let (mut open, mut size) = (Vec::new(), 0);
+    let mut parts = Parts::default();
     writes.for_each_row(|row, weight| {
-        size += row.len();
-        open.push((Encoded(row.to_vec()), weight));
-        if size >= PART_BYTES {
-            parts.push(part(&open));
-            open.clear();
-            size = 0;
-        }
+        parts.push(row, weight);
         Ok::<(), Error>(())
     })?;
-    if !open.is_empty() {
-        parts.push(part(&open));
+    Ok(parts.finish())
+}
+
+/// The parts of a delta, as its rows come.
+#[derive(Debug, Default)]
+pub struct Parts {
+    done: Vec<Vec<u8>>,
+    open: Vec<(Encoded, Weight)>,
+    size: usize,
+}
+
+impl Parts {
+    /// Adds a row's encoding, and what is added to its weight.
+    pub fn push(&mut self, row: &[u8], weight: Weight) {
+        self.size += row.len();
+        self.open.push((Encoded(row.to_vec()), weight));
+        if self.size >= PART_BYTES {
+            self.done.push(part(&self.open));
+            self.open.clear();
+            self.size = 0;
+        }
     }
-    Ok(parts)
+
+    /// All of them.
+    pub fn finish(mut self) -> Vec<Vec<u8>> {
+        if !self.open.is_empty() {
+            self.done.push(part(&self.open));
+        }
+        self.done
+    }
 }
 
 fn part(rows: &[(Encoded, Weight)]) -> Vec<u8> {
@@ -83,6 +102,7 @@ fn part(rows: &[(Encoded, Weight)]) -> Vec<u8> {
 }
 
 /// An encoded row: a byte string, and not a list of numbers.
+#[derive(Debug)]
 struct Encoded(Vec<u8>);
 
 impl Serialize for Encoded {

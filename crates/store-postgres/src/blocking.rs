@@ -16,7 +16,7 @@ use deltaview_store::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{PostgresOptions, PostgresStore, Snapshot};
+use crate::{PostgresOptions, PostgresStore, Snapshot, View};
 
 /// A [`PostgresStore`] behind the contract of the stores that block, for programs and threads without a runtime: it has
 /// one of its own, or shares one.
@@ -95,6 +95,22 @@ impl BlockingPostgresStore {
         wait(&self.runtime, future)
     }
 
+    fn scan_view<T: Row, K: IndexKey>(
+        &self,
+        view: View<T, K>,
+        bounds: Bounds<K>,
+        order: Order,
+    ) -> Result<Rows<'_, T>, Error> {
+        let view = match order {
+            Order::Forward => view,
+            Order::Backward => view.rev(),
+        };
+        let mut rows = self.block_on(view.scan(bounds))?;
+        Ok(Rows::new(std::iter::from_fn(move || {
+            self.block_on(rows.next())
+        })))
+    }
+
     fn following<T: Row>(
         &self,
         begun: Result<crate::Subscription<T>, Error>,
@@ -141,12 +157,6 @@ impl<T: Row> Follow<T> for Following<T> {
     fn remove(&mut self) -> Result<(), Error> {
         let subscription = self.subscription.take().expect("it is removed once");
         wait(&self.runtime, subscription.remove())
-    }
-}
-
-impl BlockingPostgresStore {
-    fn no_past(&self) -> Error {
-        deltaview_store::history::not_kept("the Postgres store", self.store.graph().name())
     }
 }
 
@@ -206,74 +216,80 @@ impl Store for BlockingPostgresStore {
         }))
     }
 
-    fn time_at(&self, _instant: SystemTime) -> Result<i64, Error> {
-        Err(self.no_past())
+    fn time_at(&self, instant: SystemTime) -> Result<i64, Error> {
+        self.block_on(self.store.time_at(instant))
     }
 
-    fn instant_of(&self, _time: i64) -> Result<Option<SystemTime>, Error> {
-        Err(self.no_past())
+    fn instant_of(&self, time: i64) -> Result<Option<SystemTime>, Error> {
+        self.block_on(self.store.instant_of(time))
     }
 
-    fn horizon<T: Row, K: IndexKey>(&self, _view: ViewHandle<T, K>) -> Result<i64, Error> {
-        Err(self.no_past())
+    fn horizon<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>) -> Result<i64, Error> {
+        self.block_on(self.store.view(view).horizon())
     }
 
     fn scan_as_of<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _bounds: Bounds<K>,
-        _order: Order,
-        _time: i64,
+        view: ViewHandle<T, K>,
+        bounds: Bounds<K>,
+        order: Order,
+        time: i64,
     ) -> Result<Rows<'_, T>, Error> {
-        Err(self.no_past())
+        self.scan_view(self.store.view(view).at(time), bounds, order)
     }
 
     fn deltas_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _after: i64,
-        _up_to: i64,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        after: i64,
+        up_to: i64,
+        rows: usize,
     ) -> Result<Vec<Delta<T>>, Error> {
-        Err(self.no_past())
+        let source = self.store.source();
+        self.block_on(source.deltas_page(view, after, up_to, rows))
     }
 
     fn times_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _before: i64,
-        _times: usize,
+        view: ViewHandle<T, K>,
+        before: i64,
+        times: usize,
     ) -> Result<Vec<i64>, Error> {
-        Err(self.no_past())
+        self.block_on(self.store.source().times_page(view, before, times))
     }
 
     fn versions_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _key: &K,
-        _at: i64,
-        _ended_before: Option<i64>,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        key: &K,
+        at: i64,
+        ended_before: Option<i64>,
+        rows: usize,
     ) -> Result<Vec<Version<T>>, Error> {
-        Err(self.no_past())
+        let source = self.store.source();
+        self.block_on(source.versions_page(view, key, at, ended_before, rows))
     }
 
     fn follow_from<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _cursor: Option<&str>,
-        _time: i64,
+        view: ViewHandle<T, K>,
+        cursor: Option<&str>,
+        time: i64,
     ) -> Result<Subscription<T>, Error> {
-        Err(self.no_past())
+        let view = self.store.view(view).at(time);
+        self.following(match cursor {
+            Some(cursor) => self.block_on(view.since(cursor)),
+            None => self.block_on(view.subscribe()),
+        })
     }
 
     fn forget_step<T: Row, K: IndexKey>(
         &mut self,
-        _view: ViewHandle<T, K>,
-        _time: i64,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        time: i64,
+        rows: usize,
     ) -> Result<Forgotten, Error> {
-        Err(self.no_past())
+        self.block_on(self.store.forget_step(view, time, rows))
     }
 
     fn verify_up_to<T: Row, K: IndexKey>(
@@ -298,15 +314,7 @@ impl Store for BlockingPostgresStore {
         bounds: Bounds<K>,
         order: Order,
     ) -> Result<Rows<'_, T>, Error> {
-        let view = self.store.view(view);
-        let view = match order {
-            Order::Forward => view,
-            Order::Backward => view.rev(),
-        };
-        let mut rows = self.block_on(view.scan(bounds))?;
-        Ok(Rows::new(std::iter::from_fn(move || {
-            self.block_on(rows.next())
-        })))
+        self.scan_view(self.store.view(view), bounds, order)
     }
 }
 

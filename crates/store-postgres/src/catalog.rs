@@ -11,6 +11,7 @@ use tokio_postgres::types::Type;
 
 use crate::ddl::{CATALOG, CATALOG_TABLES, CLOCK, Ddl, ENTRY_COLUMNS};
 use crate::error::Context;
+use crate::history;
 use crate::names::{NAME_LIMIT, index_name, key_index_name, qualified, table_name};
 
 /// The oldest server that has what is used. New in 13 are `gen_random_uuid` without an extension, `pg_current_xact_id`
@@ -46,7 +47,8 @@ pub(crate) async fn check(client: &Client, graph: &Graph, namespace: &str) -> Re
     let of_graph = entries(graph, Some(NAME_LIMIT));
     let found = catalog::check_entries(graph, &of_graph, &stored, clock.is_some())?;
     if found == Found::Same {
-        let missing = objects(graph).filter(|object| !there.contains_key(&object.name));
+        let wanted = objects(graph).chain(history::shared_objects(graph));
+        let missing = wanted.filter(|object| !there.contains_key(&object.name));
         catalog::check_objects(graph, missing)?;
     }
     Ok(found)
@@ -90,7 +92,8 @@ async fn relations(
 ) -> Result<BTreeMap<String, &'static str>, Error> {
     let doing = || reading(graph, namespace);
     let mut names: Vec<String> = CATALOG_TABLES.map(str::to_string).into();
-    names.extend(objects(graph).map(|object| object.name));
+    let wanted = objects(graph).chain(history::shared_objects(graph));
+    names.extend(wanted.map(|object| object.name));
     // A type has a name in the same space as a table, whose rows have a type too.
     let sql = "SELECT c.relname::text, c.relkind::text FROM pg_catalog.pg_class AS c \
                JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
@@ -133,6 +136,7 @@ fn objects(graph: &Graph) -> impl Iterator<Item = Object<'_>> {
                 name,
                 vertex: &schema.vertex,
             })
+            .chain(history::objects(schema))
     })
 }
 

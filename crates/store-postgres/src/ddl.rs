@@ -6,6 +6,7 @@ use deltaview_graph::Graph;
 use deltaview_schema::TableSchema;
 use deltaview_store::catalog::{Dialect, Entry, FORMAT_VERSION, entries};
 
+use crate::history;
 use crate::names::{
     COUNT, DATA, IDENTITY, NAME_LIMIT, index_name, index_parts, key_index_name, key_parts, literal,
     order_by, parts_of, qualified, quote, secondary_parts, table_name, terms_of,
@@ -199,7 +200,8 @@ impl<'a> Ddl<'a> {
     /// The statements that create a graph's tables and enter them in the catalog.
     pub(crate) fn graph_sql(&self, graph: &Graph) -> String {
         let tables = graph.tables().iter();
-        let mut sql: String = tables.map(|table| self.table_sql(table.schema())).collect();
+        let mut sql = history::shared_sql(graph, self.schema);
+        sql.extend(tables.map(|table| self.table_sql(table.schema())));
         for entry in entries(graph, Some(NAME_LIMIT)) {
             sql.push_str(&self.entry_sql(&entry));
         }
@@ -243,6 +245,9 @@ impl<'a> Ddl<'a> {
         if !schema.unique {
             lines.push(format!("{COUNT} bigint NOT NULL"));
         }
+        if schema.history {
+            lines.push(format!("{} bigint NOT NULL", history::SINCE));
+        }
         lines.extend(secondary_parts(schema).iter().map(|part| part.definition()));
 
         let place = self.place(&table_name(schema));
@@ -264,6 +269,6 @@ impl<'a> Ddl<'a> {
                 &order(&index_parts(schema, position + 1)),
             );
         }
-        sql
+        sql + &history::tables_sql(schema, self.schema)
     }
 }

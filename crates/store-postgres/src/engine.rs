@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use deltaview_graph::{Change, Commit, Fetch, Graph, Step, TableId, WorkingSet};
+use deltaview_graph::{Change, Commit, Fetch, Graph, Step, Table, TableId, WorkingSet};
 use deltaview_schema::TableSchema;
 use deltaview_store::{ChangeId, CommitOptions, Error, ErrorKind, observe};
 use tokio_postgres::Client;
@@ -18,6 +18,7 @@ use crate::ddl::{CHANGES, CLOCK, COMMITS, LAST_UPDATE, TIMES};
 use crate::error::{Context, from_postgres};
 use crate::feed::Followers;
 use crate::fetch::Reader;
+use crate::history::History;
 use crate::names::{qualified, table_name};
 use crate::pipeline::{Failure, Request, execute, in_order};
 use crate::scope::{Connection, Kind, OFF, Scope};
@@ -38,6 +39,8 @@ pub(crate) struct EngineTable {
     pub(crate) schema: TableSchema,
     pub(crate) name: String,
     pub(crate) statements: Statements,
+    /// Where the table has a past.
+    pub(crate) history: Option<History>,
 }
 
 /// What an iteration is told apart by, from when it is opened.
@@ -82,10 +85,14 @@ impl std::error::Error for NotAtOnce {}
 
 impl Engine {
     pub(crate) fn new(graph: &Graph, namespace: &str) -> Self {
-        let table = |schema: &TableSchema| EngineTable {
-            schema: schema.clone(),
-            name: table_name(schema),
-            statements: Statements::of(schema, namespace),
+        let table = |table: &Table| {
+            let (schema, retention) = (table.schema(), table.retention());
+            EngineTable {
+                schema: schema.clone(),
+                name: table_name(schema),
+                statements: Statements::of(schema, namespace),
+                history: retention.map(|retention| History::of(schema, namespace, retention)),
+            }
         };
         let tables = graph.tables().iter();
         Self {
@@ -93,7 +100,7 @@ impl Engine {
             namespace: namespace.to_string(),
             lock_key: lock_key(namespace, graph.name()),
             tables: tables
-                .map(|each| (each.id(), table(each.schema())))
+                .map(|each| (each.id(), table(each)))
                 .collect(),
         }
     }
@@ -217,6 +224,7 @@ impl Engine {
         commit: &Commit,
     ) -> Result<(), Error> {
         let written = self.encoded(commit)?;
+        let past = self.past(commit)?;
         let client = scope.client();
         // Who follows is known once the iteration is opened. Where that is only now, what they are told goes behind.
         let mut told = match ticket {
@@ -225,6 +233,7 @@ impl Engine {
         };
         let opened = ticket.as_ref().map(|ticket| ticket.settings.clone());
         let mut requests = self.opening(scope, ticket, options, false);
+        requests.extend(self.write_past(client, &past));
         for (table, batch) in &written {
             requests.push(batch.write(client, table));
         }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use deltaview_graph::Table;
 use deltaview_store::feed::lagged;
 use deltaview_store::feed::log::Logged;
 use deltaview_store::{Error, ErrorKind};
@@ -12,6 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use crate::ddl::{CLOCK, CURSORS, FEED};
 use crate::error::Context;
+use crate::history::{Start, Stored};
 use crate::retry::Pauses;
 use crate::scope::{Kind, Scope};
 use crate::store::{Inner, lock};
@@ -28,22 +30,27 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Makes an anonymous cursor, or opens one with a name, which is made where there is none. Returns its time too.
+    /// Makes an anonymous cursor, or opens one with a name, which is made where there is none: at a past time, if one is
+    /// given. Returns its time too, and the stored deltas behind it that are not logged for it.
     pub(crate) async fn open(
         inner: Arc<Inner>,
-        vertex: &str,
+        table: &Table,
         name: Option<&str>,
-    ) -> Result<(Self, i64), Error> {
+        from: Option<i64>,
+    ) -> Result<(Self, i64, Option<Stored>), Error> {
+        let vertex = &table.schema().vertex;
         inner.refuse_to_follow(vertex)?;
-        let opened = retried(&inner, || Box::pin(register(&inner, vertex, name))).await;
-        let (stored, time) = opened?;
+        let opened = retried(&inner, || Box::pin(register(&inner, table, name, from))).await;
+        let Registered { stored, time, past } = opened?;
         let cursor = Self {
             inner,
             vertex: vertex.to_string(),
             name: stored,
             is_named: name.is_some(),
         };
-        Ok((cursor, time))
+        let past = past.filter(|up_to| *up_to > time);
+        let past = past.map(|up_to| Stored::new(table.id(), time, up_to));
+        Ok((cursor, time, past))
     }
 
     fn doing(&self) -> String {
@@ -155,12 +162,15 @@ impl Cursor {
     pub(crate) async fn remove(&self) -> Result<(), Error> {
         let done = retried(&self.inner, || {
             Box::pin(async {
-                let scope = open_scope(&self.inner, &self.vertex).await?;
+                let scope = open_scope(&self.inner, &self.doing()).await?;
                 let sql = format!(
                     "DELETE FROM {} WHERE \"graph\" = $1 AND \"vertex\" = $2 AND \"name\" = $3",
                     self.inner.engine.place(CURSORS)
                 );
                 self.change(scope.client(), &sql, &[]).await?;
+                if let Some(sql) = self.inner.engine.sql_remove_past() {
+                    self.change(scope.client(), &sql, &[]).await?;
+                }
                 self.prune(scope.client()).await?;
                 scope.keep().await.context(|| self.doing())
             })
@@ -223,14 +233,39 @@ fn lease(inner: &Inner) -> f64 {
     inner.lease.as_secs_f64() * 1000.0
 }
 
-/// Enters a cursor at the time of the last iteration. Returns its name and its time.
-async fn register(inner: &Inner, vertex: &str, name: Option<&str>) -> Result<(String, i64), Error> {
+/// A cursor that is entered.
+struct Registered {
+    /// Its name.
+    stored: String,
+    time: i64,
+    /// Up to which time it reads the history.
+    past: Option<i64>,
+}
+
+/// Enters a cursor, at the time of the last iteration or at a past one.
+async fn register(
+    inner: &Inner,
+    table: &Table,
+    name: Option<&str>,
+    from: Option<i64>,
+) -> Result<Registered, Error> {
+    let vertex = &table.schema().vertex;
     let doing = || doing(inner, vertex);
-    let scope = open_scope(inner, vertex).await?;
+    let scope = open_scope(inner, &doing()).await?;
+    let engine = &inner.engine;
+    let start: Option<Start> = match from {
+        Some(from) => engine.past_start(scope.client(), name, (table, from)).await?,
+        None => None,
+    };
+    let past = match (&start, name) {
+        (Some(start), _) => Some(start.up_to),
+        (None, Some(name)) => engine.past_end(scope.client(), vertex, name).await?,
+        (None, None) => None,
+    };
     let cursors = inner.engine.place(CURSORS);
     let sql = format!(
         "INSERT INTO {cursors} AS c (\"graph\", \"vertex\", \"name\", \"t\", \"until\") \
-         SELECT $1, $2, COALESCE($3, pg_catalog.gen_random_uuid()::text), \"complete\", \
+         SELECT $1, $2, COALESCE($3, pg_catalog.gen_random_uuid()::text), COALESCE($5, \"complete\"), \
          CASE WHEN $3 IS NULL THEN pg_catalog.now() + $4 * interval '1 millisecond' END FROM {} WHERE \"graph\" = $1 \
          ON CONFLICT (\"graph\", \"vertex\", \"name\") DO UPDATE SET \"t\" = c.\"t\" RETURNING c.\"name\", c.\"t\"",
         inner.engine.place(CLOCK)
@@ -246,25 +281,27 @@ async fn register(inner: &Inner, vertex: &str, name: Option<&str>) -> Result<(St
                 (&vertex, Type::TEXT),
                 (&name, Type::TEXT),
                 (&lease, Type::FLOAT8),
+                (&start.map(|start| start.time), Type::INT8),
             ],
         )
         .await
         .context(doing)?;
-    let registered = (
-        row.try_get(0).context(doing)?,
-        row.try_get(1).context(doing)?,
-    );
+    let registered = Registered {
+        stored: row.try_get(0).context(doing)?,
+        time: row.try_get(1).context(doing)?,
+        past,
+    };
     scope.keep().await.context(doing)?;
     Ok(registered)
 }
 
 /// A transaction that has the lock of the graph. It touches the clock: a transaction of somebody who sees an older state,
 /// and with it other followers, can't commit a change behind it.
-async fn open_scope(
+pub(crate) async fn open_scope(
     inner: &Inner,
-    vertex: &str,
+    doing: &str,
 ) -> Result<Scope<deadpool_postgres::Object>, Error> {
-    let doing = || doing(inner, vertex);
+    let doing = || doing.to_string();
     let scope = Scope::new(inner.connection().await?, Kind::Write);
     scope.begin().await.context(doing)?;
     lock(scope.client(), inner.engine.lock_key)
@@ -292,7 +329,7 @@ pub(crate) fn passes(error: &Error) -> bool {
 }
 
 /// Does something that can be done twice, until it succeeds or fails for a reason that does not pass.
-async fn retried<'a, R>(
+pub(crate) async fn retried<'a, R>(
     inner: &Inner,
     act: impl Fn() -> BoxFuture<'a, Result<R, Error>>,
 ) -> Result<R, Error> {

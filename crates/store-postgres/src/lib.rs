@@ -133,6 +133,7 @@ mod error;
 mod feed;
 mod fetch;
 mod follow;
+mod history;
 mod json;
 mod listen;
 mod names;
@@ -158,6 +159,7 @@ mod write;
 
 pub use blocking::BlockingPostgresStore;
 pub use ddl::{PostgresDialect, schema_sql};
+pub use history::{AsOf, Pages};
 pub use json::json_sql;
 pub use options::PostgresOptions;
 pub use pending::Pending;

@@ -12,6 +12,7 @@ use crate::cursor::{Query, Scan};
 use crate::engine::Engine;
 use crate::error::Context;
 use crate::fetch::{StoredRow, push_key};
+use crate::history::At;
 use crate::names::{
     KeyPart, Term, index_parts, order_by, parts_of, plain_type, qualified, table_name, terms_of,
 };
@@ -30,17 +31,16 @@ const ROW_COLUMNS: usize = 3;
 pub(crate) fn get<T: Row, K: IndexKey>(
     engine: &Engine,
     view: ViewHandle<T, K>,
+    at: Option<At>,
     key: &K,
 ) -> Result<Option<Plan<T>>, Error> {
-    let viewed = Viewed::new(engine, view)?;
+    let viewed = Viewed::new(engine, view, at)?;
     let key = Place::of(key, &viewed, 0);
-    let terms = viewed.terms_of_index();
-    if key.is_cut(terms) {
+    let Some(condition) = viewed.is_key(&key) else {
         return Ok(None);
-    }
-    let condition = Range::equal(terms).condition(&viewed.terms, &key.terms, &[], false);
+    };
     let query = Query {
-        sql: format!("{} WHERE {condition} LIMIT 1", viewed.select()),
+        sql: format!("{} LIMIT 1", viewed.select(&condition, true)),
         values: key.bound(),
     };
     Ok(Some(Plan::new(viewed, vec![query], None)))
@@ -50,10 +50,11 @@ pub(crate) fn get<T: Row, K: IndexKey>(
 pub(crate) fn range<T: Row, K: IndexKey>(
     engine: &Engine,
     view: ViewHandle<T, K>,
+    at: Option<At>,
     bounds: Bounds<K>,
     order: Order,
 ) -> Result<Plan<T>, Error> {
-    let viewed = Viewed::new(engine, view)?;
+    let viewed = Viewed::new(engine, view, at)?;
     let backward = order == Order::Backward;
     let (start, end) = if backward {
         (bounds.end, bounds.start)
@@ -72,10 +73,12 @@ pub(crate) fn range<T: Row, K: IndexKey>(
 pub(crate) fn keys<T: Row, K: IndexKey>(
     engine: &Engine,
     view: ViewHandle<T, K>,
+    at: Option<At>,
     keys: &[K],
 ) -> Result<Plan<T>, Error> {
-    let viewed = Viewed::new(engine, view)?;
-    let sql = Statements::by_keys(&viewed.schema, &engine.namespace, viewed.position);
+    let viewed = Viewed::new(engine, view, at)?;
+    let select = |condition: &str| viewed.select(condition, true);
+    let sql = Statements::by_keys(&viewed.schema, viewed.position, select);
     let queries = keys.chunks(KEYS).map(|keys| {
         let columns = viewed.parts.iter().map(|part| part.column_type);
         let mut arrays: Vec<Array> = columns.map(Array::of).collect();
@@ -153,7 +156,9 @@ fn has_nul(value: &KeyValue<'_>) -> bool {
 }
 
 /// A view and the index that it is read by.
-struct Viewed<T, K> {
+pub(crate) struct Viewed<T, K> {
+    /// Nothing, where it is read as it is now.
+    at: Option<At>,
     schema: TableSchema,
     place: String,
     index: Index<T, K>,
@@ -161,21 +166,31 @@ struct Viewed<T, K> {
     position: usize,
     /// The columns of the index.
     parts: Vec<KeyPart>,
-    /// What the index is ordered by, down to the single row.
+    /// What the index is ordered by: down to the single row, and in the past down to the key.
     terms: Vec<Term>,
 }
 
 impl<T: Row, K: IndexKey> Viewed<T, K> {
-    fn new(engine: &Engine, view: ViewHandle<T, K>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        engine: &Engine,
+        view: ViewHandle<T, K>,
+        at: Option<At>,
+    ) -> Result<Self, Error> {
         let graph = &engine.graph;
         let schema = graph.view_table(view)?.schema();
         let position = view.index();
+        let parts = parts_of(schema.index_at(position));
+        let terms = match &at {
+            None => terms_of(&index_parts(schema, position), "t."),
+            Some(_) => terms_of(&parts, "t."),
+        };
         Ok(Self {
+            at,
             place: qualified(&engine.namespace, &table_name(schema)),
             index: graph.view_index(view)?.clone(),
             position,
-            parts: parts_of(schema.index_at(position)),
-            terms: terms_of(&index_parts(schema, position), "t."),
+            parts,
+            terms,
             schema: schema.clone(),
         })
     }
@@ -185,12 +200,34 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         terms_of(&self.parts, "").len()
     }
 
-    fn select(&self) -> String {
-        format!(
-            "SELECT {} FROM {} AS t",
-            scanned_columns(&self.schema, self.position),
-            self.place
-        )
+    /// That a row is of a key; nothing, where there can be none.
+    pub(crate) fn is_key(&self, key: &Place) -> Option<String> {
+        let terms = self.terms_of_index();
+        let condition = || Range::equal(terms).condition(&self.terms, &key.terms, &[], false);
+        (!key.is_cut(terms)).then(condition)
+    }
+
+    /// What is read of a row.
+    pub(crate) fn scanned_columns(&self) -> String {
+        match &self.at {
+            None => scanned_columns(&self.schema, self.position),
+            Some(at) => at.scanned_columns(&self.schema, self.position),
+        }
+    }
+
+    /// How many columns these are.
+    pub(crate) fn columns_read(&self) -> usize {
+        ROW_COLUMNS + index_parts(&self.schema, self.position).len()
+    }
+
+    /// Selects the rows that meet a condition, which may be one about a whole key.
+    fn select(&self, condition: &str, is_key: bool) -> String {
+        let columns = self.scanned_columns();
+        match &self.at {
+            None => format!("SELECT {columns} FROM {} AS t WHERE {condition}", self.place),
+            Some(at) if is_key => format!("SELECT {columns} FROM {}", at.rows_of_key(condition)),
+            Some(at) => format!("SELECT {columns} FROM {}", at.rows_in_order(condition)),
+        }
     }
 
     /// The queries that read from one bound to the other, in order. Where to stop is decided by `Ord`; they only keep
@@ -258,8 +295,10 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
                 term.sql, end.terms[range.fixed]
             ));
         }
-        let mut sql = format!("{} WHERE {condition}", self.select());
-        if !self.terms.is_empty() {
+        let is_key = !range.is_beyond && range.fixed == self.terms_of_index();
+        let mut sql = self.select(&condition, is_key);
+        let is_in_order = is_key && self.at.is_some();
+        if !self.terms.is_empty() && !is_in_order {
             sql.push_str(&format!(" ORDER BY {}", order_by(&self.terms, backward)));
         }
         let values = start.into_iter().chain(end).flat_map(Place::bound);
@@ -270,7 +309,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
     }
 
     /// The row that is stored and its key, which it must be under: the order of what is read depends on that.
-    fn decode(&self, row: &tokio_postgres::Row) -> Result<(K, T, Weight), Error> {
+    pub(crate) fn decode(&self, row: &tokio_postgres::Row) -> Result<(K, T, Weight), Error> {
         let stored = StoredRow::read(row, 0).context(|| self.doing())?;
         let decoded: T =
             codec::decode(stored.data.unwrap_or(stored.identity)).map_err(|error| {
@@ -331,7 +370,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A key that reading begins or ends at: its values, to be bound, and the terms of the index.
-struct Place {
+pub(crate) struct Place {
     values: Vec<Single>,
     terms: Vec<String>,
     /// By term: whether its text was cut at a NUL.
@@ -342,7 +381,7 @@ struct Place {
 
 impl Place {
     /// With `bound` values before its own in the statement.
-    fn of<T: Row, K: IndexKey>(key: &K, viewed: &Viewed<T, K>, bound: usize) -> Self {
+    pub(crate) fn of<T: Row, K: IndexKey>(key: &K, viewed: &Viewed<T, K>, bound: usize) -> Self {
         let mut values = Vec::new();
         key.values(&mut values);
         let mut place = Self {
@@ -371,7 +410,7 @@ impl Place {
         place
     }
 
-    fn bound(&self) -> Vec<(Box<dyn ToSql + Sync + Send>, Type)> {
+    pub(crate) fn bound(&self) -> Vec<(Box<dyn ToSql + Sync + Send>, Type)> {
         let values = self.values.iter();
         values
             .map(|value| -> (Box<dyn ToSql + Sync + Send>, Type) {

@@ -3,6 +3,7 @@
 
 use deltaview_schema::TableSchema;
 
+use crate::history::since_of;
 use crate::names::{
     COUNT, DATA, IDENTITY, KeyPart, index_parts, key_parts, order_by, parts_of, plain_type,
     qualified, secondary_parts, table_name, terms_of,
@@ -110,24 +111,23 @@ impl Statements {
             keys: look_up(&place, &row, &found, &index),
             rows: look_up(&place, &row, COUNT, &key),
             all: format!("SELECT {row} FROM {place} AS t"),
-            put: insert(schema, &place),
-            add: insert(schema, &place),
+            put: insert(schema, namespace),
+            add: insert(schema, namespace),
             delete: delete(&place, &key, ""),
             sweep: delete(&place, &key, &format!(" AND t.{COUNT} = 0")),
         }
     }
 
-    /// The rows of keys of an index, in the order of the positions: as [`scanned_columns`].
-    pub(crate) fn by_keys(schema: &TableSchema, namespace: &str, index: usize) -> String {
-        let place = qualified(namespace, &table_name(schema));
+    /// The rows of keys of an index, in the order of the positions, as `select` selects those `t` that meet a condition.
+    pub(crate) fn by_keys(
+        schema: &TableSchema,
+        index: usize,
+        select: impl FnOnce(&str) -> String,
+    ) -> String {
         let parts = parts_of(schema.index_at(index));
-        let columns = scanned_columns(schema, index);
+        let selected = select(&equal(&parts));
         let keys = unnested(&types(&parts), true);
-        format!(
-            "SELECT r.* FROM {keys} CROSS JOIN LATERAL (SELECT {columns} FROM {place} AS t WHERE {} OFFSET 0) AS r \
-             ORDER BY k.o",
-            equal(&parts)
-        )
+        format!("SELECT r.* FROM {keys} CROSS JOIN LATERAL ({selected} OFFSET 0) AS r ORDER BY k.o")
     }
 }
 
@@ -157,7 +157,9 @@ fn look_up(place: &str, row: &str, found: &str, parts: &[KeyPart]) -> BySize {
     }
 }
 
-fn insert(schema: &TableSchema, place: &str) -> String {
+fn insert(schema: &TableSchema, namespace: &str) -> String {
+    let place = qualified(namespace, &table_name(schema));
+    let [since, now, change_since] = since_of(schema, namespace);
     let key = key_parts(schema);
     let secondary = secondary_parts(schema);
     let mut columns: Vec<&str> = key.iter().map(|part| part.name.as_str()).collect();
@@ -180,7 +182,7 @@ fn insert(schema: &TableSchema, place: &str) -> String {
         format!("{COUNT} = t.{COUNT} + excluded.{COUNT}")
     };
     format!(
-        "INSERT INTO {place} AS t ({}) SELECT * FROM {} ON CONFLICT ({}) DO UPDATE SET {change}",
+        "INSERT INTO {place} AS t ({}{since}) SELECT *{now} FROM {} ON CONFLICT ({}) DO UPDATE SET {change}{change_since}",
         columns.join(", "),
         unnested(&kinds, false),
         order_by(&ascending(&key), false),

@@ -445,6 +445,10 @@ impl PostgresStore {
         }
     }
 
+    pub(crate) fn inner(&self) -> Arc<Inner> {
+        Arc::clone(&self.inner)
+    }
+
     /// The pool.
     pub fn pool(&self) -> &Pool {
         &self.inner.pool
@@ -470,7 +474,7 @@ impl Inner {
         self.engine.time(&connection).await
     }
 
-    fn refuse_to_write(&self) -> Result<(), Error> {
+    pub(crate) fn refuse_to_write(&self) -> Result<(), Error> {
         if self.access != Access::ReadOnly {
             return Ok(());
         }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use deltaview_graph::ViewHandle;
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::check_cursor_name;
+use deltaview_store::history::table_with_history;
 use deltaview_store::feed::log::Logged;
 use deltaview_store::{Delta, Error};
 use futures::future::select;
@@ -21,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::follow::{Cursor, passes};
+use crate::history::Stored;
 use crate::listen::Hints;
 use crate::retry::Pauses;
 use crate::store::Inner;
@@ -81,20 +83,27 @@ impl<T: Row> Subscription<T> {
         inner: Arc<Inner>,
         view: ViewHandle<T, K>,
         name: Option<&str>,
+        from: Option<i64>,
     ) -> Result<Self, Error> {
-        let vertex = inner.engine.graph.view_table(view)?.schema().vertex.clone();
+        let graph = inner.engine.graph.clone();
+        let table = match from {
+            Some(_) => table_with_history(&graph, view)?,
+            None => graph.view_table(view)?,
+        };
         if let Some(name) = name {
             check_cursor_name(name)?;
         }
         let listener = inner.listening.started();
-        let (cursor, time) = Cursor::open(inner, &vertex, name).await?;
+        let (cursor, time, past) = Cursor::open(inner, table, name, from).await?;
+        let read = past.map_or(time, Stored::end);
         let cursor = Arc::new(cursor);
         let look = Arc::<Look>::default();
         let reading = Reading {
             look: Arc::clone(&look),
             hints: Hints::new(listener, LONGEST),
             cursor: Arc::clone(&cursor),
-            read: time,
+            past,
+            read,
             stored: time,
             stored_at: Instant::now(),
             ready: VecDeque::new(),
@@ -240,6 +249,8 @@ impl<T> Drop for Subscription<T> {
 struct Reading {
     look: Arc<Look>,
     cursor: Arc<Cursor>,
+    /// What is handed out before the log is.
+    past: Option<Stored>,
     hints: Hints,
     /// Up to here the log was read.
     read: i64,
@@ -281,6 +292,14 @@ impl Reading {
 
     /// Reads on in the log; says whether something was there.
     async fn look(&mut self) -> Result<bool, Error> {
+        if let Some(past) = &mut self.past {
+            let found = past.read(&self.cursor.inner).await?;
+            if !found.is_empty() {
+                self.ready = found.into();
+                return Ok(true);
+            }
+            self.past = None;
+        }
         let found = self.cursor.read(self.read).await?;
         if let Some(last) = found.last() {
             self.read = last.time;

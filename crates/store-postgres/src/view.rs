@@ -17,6 +17,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::engine::Engine;
+use crate::history::At;
 use crate::reader::Reader;
 use crate::retry::Pauses;
 use crate::scan::{self, Decode};
@@ -26,9 +27,11 @@ use crate::workers::{Deadline, hints};
 
 /// A view, to be read: made by [`PostgresStore::view`](crate::PostgresStore::view) and [`Snapshot::view`].
 pub struct View<T, K> {
-    source: Source,
-    handle: ViewHandle<T, K>,
+    pub(crate) source: Source,
+    pub(crate) handle: ViewHandle<T, K>,
     order: Order,
+    /// The time that it is read as of; nothing: the present.
+    pub(crate) at: Option<i64>,
 }
 
 /// What a view is read from.
@@ -40,14 +43,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         match self {
             Self::Store(inner) => &inner.engine,
             Self::Snapshot(reader) => &reader.inner().engine,
         }
     }
 
-    fn inner(self) -> Arc<Inner> {
+    pub(crate) fn inner(self) -> Arc<Inner> {
         match self {
             Self::Store(inner) => inner,
             Self::Snapshot(reader) => Arc::clone(reader.inner()),
@@ -77,6 +80,7 @@ impl<T, K> Clone for View<T, K> {
             source: self.source.clone(),
             handle: self.handle,
             order: self.order,
+            at: self.at,
         }
     }
 }
@@ -86,6 +90,7 @@ impl<T, K> std::fmt::Debug for View<T, K> {
         f.debug_struct("View")
             .field("handle", &self.handle)
             .field("order", &self.order)
+            .field("at", &self.at)
             .finish_non_exhaustive()
     }
 }
@@ -96,6 +101,24 @@ impl<T: Row, K: IndexKey> View<T, K> {
             source: Source::Store(inner),
             handle,
             order: Order::Forward,
+            at: None,
+        }
+    }
+
+    /// As of a time that is looked at when it is read.
+    pub(crate) fn at(self, time: i64) -> Self {
+        let at = Some(time);
+        Self { at, ..self }
+    }
+
+    /// What it is read from. Of the past: from one state, in which the time can be read.
+    async fn begin(&self) -> Result<(Source, Option<At>), Error> {
+        match self.at {
+            None => Ok((self.source.clone(), None)),
+            Some(time) => {
+                let (source, at) = self.source.begin_as_of(self.handle, time).await?;
+                Ok((source, Some(at)))
+            }
         }
     }
 
@@ -134,10 +157,11 @@ impl<T: Row, K: IndexKey> View<T, K> {
     ///
     /// As [`Self::iter`].
     pub async fn get(self, key: &K) -> Result<Option<T>, Error> {
-        let Some(plan) = scan::get(self.source.engine(), self.handle, key)? else {
+        let (source, at) = self.begin().await?;
+        let Some(plan) = scan::get(source.engine(), self.handle, at, key)? else {
             return Ok(None);
         };
-        plan.first(&self.source).await
+        plan.first(&source).await
     }
 
     /// The rows of some keys, in the order in which the keys are given; those of a key that is given twice come twice.
@@ -147,11 +171,12 @@ impl<T: Row, K: IndexKey> View<T, K> {
     /// As [`Self::iter`].
     pub async fn keys(self, keys: impl IntoIterator<Item = K>) -> Result<Rows<T>, Error> {
         let keys: Vec<K> = keys.into_iter().collect();
-        let plan = scan::keys(self.source.engine(), self.handle, &keys)?;
+        let (source, at) = self.begin().await?;
+        let plan = scan::keys(source.engine(), self.handle, at, &keys)?;
         if keys.is_empty() {
             return Ok(Rows::none());
         }
-        plan.rows(&self.source).await
+        plan.rows(&source).await
     }
 
     /// The rows whose keys are in a range, in the order of the index, lazily. An empty or upside-down range has no
@@ -172,11 +197,12 @@ impl<T: Row, K: IndexKey> View<T, K> {
     /// As [`Self::iter`].
     pub async fn scan(self, bounds: Bounds<K>) -> Result<Rows<T>, Error> {
         let is_empty = bounds.is_empty();
-        let plan = scan::range(self.source.engine(), self.handle, bounds, self.order)?;
+        let (source, at) = self.begin().await?;
+        let plan = scan::range(source.engine(), self.handle, at, bounds, self.order)?;
         if is_empty {
             return Ok(Rows::none());
         }
-        plan.rows(&self.source).await
+        plan.rows(&source).await
     }
 
     /// Follows the view: the deltas of all iterations behind the one that is the last now, as they are committed, by
@@ -196,7 +222,7 @@ impl<T: Row, K: IndexKey> View<T, K> {
     /// The handle belongs to another graph; the database can't be written
     /// ([`ReadOnly`](deltaview_store::ErrorKind::ReadOnly), [`Denied`](deltaview_store::ErrorKind::Denied)) or reached.
     pub async fn subscribe(self) -> Result<Subscription<T>, Error> {
-        Subscription::begin(self.source.inner(), self.handle, None).await
+        Subscription::begin(self.source.inner(), self.handle, None, self.at).await
     }
 
     /// Follows the view from a cursor with a name, which is kept in the database until it is
@@ -211,7 +237,7 @@ impl<T: Row, K: IndexKey> View<T, K> {
     /// As [`Self::subscribe`]; a name that is empty, has more than 200 bytes or has a NUL is an
     /// [`UnsupportedKey`](deltaview_store::ErrorKind::UnsupportedKey).
     pub async fn since(self, cursor: &str) -> Result<Subscription<T>, Error> {
-        Subscription::begin(self.source.inner(), self.handle, Some(cursor)).await
+        Subscription::begin(self.source.inner(), self.handle, Some(cursor), self.at).await
     }
 }
 
@@ -307,6 +333,7 @@ impl Snapshot {
             source: Source::Snapshot(Arc::clone(&self.reader)),
             handle: view,
             order: Order::Forward,
+            at: None,
         }
     }
 }

@@ -23,6 +23,8 @@ enum Ran {
 
 /// What a stage writes, encoded.
 struct Encoded<'w> {
+    /// Of the last stage, which writes the views: those before it leave nothing in the past.
+    past: crate::history::Past,
     tables: Vec<(&'w crate::engine::EngineTable, crate::write::Batch)>,
     journal: Vec<Chunk>,
     told: Option<crate::feed::Told>,
@@ -148,6 +150,7 @@ impl<'c> Way<'c> {
         let is_complete = matches!(passed, Passed::Complete { .. });
         let time = job.ticket.time();
         Ok(Encoded {
+            past: engine.past(commit)?,
             tables: engine.encoded(commit)?,
             journal: if is_complete {
                 Vec::new()
@@ -175,10 +178,12 @@ impl<'c> Way<'c> {
         let connection = Arc::clone(scope.connection());
         let client: &Client = connection.client();
         let time = job.ticket.time();
+        let mut requests: Vec<Request<'_, ()>> = Vec::new();
+        if let Passed::Complete { .. } = passed {
+            requests.extend(engine.write_past(client, &encoded.past));
+        }
         let tables = encoded.tables.iter();
-        let mut requests: Vec<Request<'_, ()>> = tables
-            .map(|(table, batch)| batch.write(client, table))
-            .collect();
+        requests.extend(tables.map(|(table, batch)| batch.write(client, table)));
         requests.extend(engine.write_journal(client, time, &encoded.journal));
         let is_written = |stage| job.flush == Flush::AtEnd || stage == job.stage;
         requests.push(engine.note_written(client, |stage| is_written(stage).then_some(time)));

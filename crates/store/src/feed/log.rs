@@ -26,6 +26,16 @@ pub struct Logged {
 }
 
 impl Logged {
+    /// A delta of rows that are encoded, each with what was added to its weight. For stores that have it in another way.
+    pub fn of_rows(time: i64, rows: impl IntoIterator<Item = (Vec<u8>, Weight)>) -> Self {
+        let rows = rows.into_iter();
+        let rows: Vec<_> = rows.map(|(row, weight)| (Encoded(row), weight)).collect();
+        Self {
+            time,
+            parts: vec![part(&rows)],
+        }
+    }
+
     /// The delta itself.
     ///
     /// # Errors

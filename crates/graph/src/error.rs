@@ -73,7 +73,7 @@ pub enum ProblemKind {
     DuplicateColumn,
     /// Something that can't be inside of a recursion, or can't leave it.
     InsideRecursion,
-    /// The history of one view is to be kept in two ways, or for no time at all.
+    /// The history of one view is to be kept in two ways, for no time at all, or by a further index alone.
     Retention,
 }
 

@@ -32,6 +32,7 @@ mod change;
 mod delta;
 mod error;
 mod handle;
+pub mod interval;
 mod operators;
 mod plan;
 mod state;
@@ -48,6 +49,7 @@ pub use error::{
 pub use handle::{GraphId, InputHandle, OutputHandle, Sink, Source, TableHandle, ViewHandle};
 pub use plan::{Graph, Retention, Table, TableId, Vertex, VertexId};
 pub use state::WorkingSet;
+pub use state::history::Version;
 pub use state::scan::{Bounds, Order, Page};
 pub use tick::{
     Changes, Commit, Explanation, Fetch, FetchKeys, FetchRange, JournalEntry, JournalKind,

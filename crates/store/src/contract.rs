@@ -168,10 +168,12 @@ pub trait Store: Sized {
 
     /// The newest time whose commit instant is not after an instant; 0 where that was before the first commit.
     ///
+    /// Instants are recorded where a view of the graph has history, and forgotten behind the horizons of all of them.
+    ///
     /// # Errors
     ///
-    /// [`NoHistory`](ErrorKind::NoHistory) where no view of the graph has history, for no instants are recorded then;
-    /// [`Forgotten`](ErrorKind::Forgotten). The database can't be read.
+    /// [`NoHistory`](ErrorKind::NoHistory) where no view of the graph has history; [`Forgotten`](ErrorKind::Forgotten)
+    /// where the instant is before all that are recorded, and every view has forgotten some of its past. The database can't be read.
     fn time_at(&self, instant: SystemTime) -> Result<i64, Error>;
 
     /// The commit instant of a time, in whole microseconds: of the last iteration up to it. Nothing before the first.

@@ -11,6 +11,7 @@ use crate::operators::nested::{ErasedNested, Nested};
 use crate::operators::{Operator, Stage};
 use crate::plan::{ErasedTable, Retention, TableId, VertexId};
 use crate::state::TypedTable;
+use crate::state::history::{NewHistory, new_history};
 use crate::tick::RowCodec;
 
 /// A vertex as the builder made it.
@@ -144,6 +145,7 @@ pub(crate) struct TableDraft {
 /// A typed table that can still change.
 trait DraftedTable: Any {
     fn schema_mut(&mut self) -> &mut TableSchema;
+    fn set_history(&mut self, new: NewHistory);
     fn finish(self: Box<Self>) -> Arc<dyn ErasedTable>;
     /// A `&mut Vec<Box<dyn SecondaryIndex<T>>>` is reached through the type of the rows.
     fn add(&mut self, index: Box<dyn Any>);
@@ -155,6 +157,11 @@ struct NewSecondary<T>(Box<dyn crate::state::SecondaryIndex<T>>);
 impl<K: IndexKey, T: Row> DraftedTable for TypedTable<K, T> {
     fn schema_mut(&mut self) -> &mut TableSchema {
         &mut self.schema
+    }
+
+    fn set_history(&mut self, new: NewHistory) {
+        self.schema.history = true;
+        self.new_history = Some(new);
     }
 
     fn finish(self: Box<Self>) -> Arc<dyn ErasedTable> {
@@ -189,8 +196,12 @@ impl TableDraft {
     }
 
     /// Keeps the history of the table. Says whether it was kept before, and how.
-    pub(crate) fn keep_history(&mut self, retention: Retention) -> Option<Retention> {
-        self.schema_mut().history = true;
+    /// The types are those of the table's primary index.
+    pub(crate) fn keep_history<K: IndexKey, T: Row>(
+        &mut self,
+        retention: Retention,
+    ) -> Option<Retention> {
+        self.typed.set_history(new_history::<K, T>);
         self.retention.replace(retention)
     }
 

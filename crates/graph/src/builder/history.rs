@@ -16,7 +16,8 @@ impl Builder {
     ///
     /// State: each version of a row that is not the present one, a row's data once however often it comes back, and what
     /// each iteration changed; as far back as the [`Retention`] says. Cost: a changed row writes two rows more. Reading
-    /// the present costs nothing more. Errors: two retentions for one view, or a span of zero.
+    /// the present costs nothing more. Errors: two retentions for one view, a span of zero, a
+    /// handle of a further index.
     /// ```
     /// # use deltaview::prelude::*;
     /// # use deltaview::Retention;
@@ -48,8 +49,14 @@ impl Builder {
             let message = "a history that is kept for no time at all is none: give it a span, or leave it out";
             self.problem(ProblemKind::Retention, at, message.to_string());
         }
+        if view.index > 0 {
+            let message = "the history of a view is kept by all of its indexes: give `with_history` the handle that \
+                           `view` or `view_by` returned";
+            self.problem(ProblemKind::Retention, at, message.to_string());
+            return view;
+        }
         let table = self.drafts.borrow()[view.target.vertex.0].work.tables()[0];
-        let known = self.tables.borrow_mut()[table.0].keep_history(retention);
+        let known = self.tables.borrow_mut()[table.0].keep_history::<K, T>(retention);
         if let Some(known) = known.filter(|known| *known != retention) {
             let message = format!(
                 "the history of this view is kept {known} already, and can't be kept {retention} too: decide for one"

@@ -311,6 +311,7 @@ impl Builder {
             schema,
             index,
             secondary: Vec::new(),
+            new_history: None,
         };
         tables.push(TableDraft::new(typed));
         TableId(tables.len() - 1)

@@ -8,13 +8,17 @@ use deltaview_zset::WeightOverflow;
 
 use crate::delta::{ArrangedDelta, consolidate_arranged};
 use crate::error::TickErrorKind;
-use crate::state::{Arrangement, ErasedArrangement, ErasedDelta, TableDelta, TypedTable};
+use crate::state::{
+    Arrangement, ErasedArrangement, ErasedDelta, ErasedHistory, TableDelta, TypedTable,
+};
 use crate::tick::{Contents, ErasedFetch, decode_rows};
 
 /// A table without its types.
 pub(crate) trait ErasedTable: Any + Send + Sync {
     fn schema(&self) -> &TableSchema;
     fn new_arrangement(&self, complete: bool) -> Box<dyn ErasedArrangement>;
+    /// Its history in memory, where it has any.
+    fn new_history(&self) -> Option<Box<dyn ErasedHistory>>;
     fn secondary_of<'a>(&self, arrangement: &'a dyn ErasedArrangement, index: usize)
     -> &'a dyn Any;
     /// An index of the table, as a `&Index<T, K>`: 0 is the primary one.
@@ -37,6 +41,12 @@ impl<K: IndexKey, T: Row> ErasedTable for TypedTable<K, T> {
 
     fn new_arrangement(&self, complete: bool) -> Box<dyn ErasedArrangement> {
         Box::new(Arrangement::new(complete, self))
+    }
+
+    fn new_history(&self) -> Option<Box<dyn ErasedHistory>> {
+        let indexes = self.secondary.iter();
+        let new_history = self.new_history?;
+        Some(new_history(indexes.map(|index| index.new_past()).collect()))
     }
 
     fn secondary_of<'a>(

@@ -8,6 +8,7 @@ use deltaview_schema::{Index, IndexKey, Row, TableSchema};
 use deltaview_zset::{Weight, WeightOverflow};
 
 use super::bucket::{Bucket, add_by_key};
+use super::history::NewHistory;
 use super::intervals::{Cut, Intervals};
 use super::scan::Order;
 use super::{ErasedArrangement, Secondary, SecondaryIndex};
@@ -17,6 +18,8 @@ pub(crate) struct TypedTable<K, T> {
     pub(crate) schema: TableSchema,
     pub(crate) index: Index<T, K>,
     pub(crate) secondary: Vec<Box<dyn SecondaryIndex<T>>>,
+    /// Makes the table's history in memory, where it has any.
+    pub(crate) new_history: Option<NewHistory>,
 }
 
 /// Rows by key. Complete, or partial: then a key is resident once it was fetched, by itself or in a stretch of the

@@ -4,6 +4,7 @@
 
 mod arrangement;
 mod bucket;
+pub(crate) mod history;
 mod intervals;
 pub(crate) mod ranked;
 pub(crate) mod scan;
@@ -16,6 +17,7 @@ use std::any::Any;
 
 pub(crate) use arrangement::{Arrangement, TypedTable};
 pub(crate) use bucket::Bucket;
+pub(crate) use history::ErasedHistory;
 pub(crate) use intervals::{Cut, Side};
 pub(crate) use ranked::{Place, Ranked, Span};
 pub(crate) use secondary::{Secondary, SecondaryIndex};
@@ -39,6 +41,8 @@ pub(crate) trait ErasedArrangement: Any + Send + Sync {
 /// The arrangements of a graph that are held in memory.
 pub struct WorkingSet {
     arrangements: Vec<Box<dyn ErasedArrangement>>,
+    /// Of tables with history, in a complete set.
+    histories: Vec<Option<Box<dyn ErasedHistory>>>,
 }
 
 impl WorkingSet {
@@ -59,7 +63,14 @@ impl WorkingSet {
             .iter()
             .map(|table| table.new_arrangement(complete))
             .collect();
-        Self { arrangements }
+        let tables = graph.plan().tables.iter();
+        let histories = tables
+            .map(|table| table.new_history().filter(|_| complete))
+            .collect();
+        Self {
+            arrangements,
+            histories,
+        }
     }
 
     /// Forgets all fetched rows, as one must when somebody else may have changed the stored state. A complete

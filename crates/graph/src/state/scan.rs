@@ -85,7 +85,7 @@ impl<K: Clone> Bounds<K> {
         }
     }
 
-    fn as_refs(&self) -> (Bound<&K>, Bound<&K>) {
+    pub(crate) fn as_refs(&self) -> (Bound<&K>, Bound<&K>) {
         (self.start.as_ref(), self.end.as_ref())
     }
 }

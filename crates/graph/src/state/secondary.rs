@@ -8,6 +8,7 @@ use deltaview_schema::{Index, IndexKey, IndexSchema, KeyValue, Row};
 use deltaview_zset::Weight;
 
 use super::bucket::{Bucket, add_by_key};
+use super::history::new_secondary;
 
 /// A further index of a table, without the type of its key.
 pub(crate) trait SecondaryIndex<T>: Send + Sync {
@@ -16,6 +17,8 @@ pub(crate) trait SecondaryIndex<T>: Send + Sync {
     fn schema(&self) -> IndexSchema;
     /// An empty index in memory.
     fn new_state(&self) -> Box<dyn Secondary<T>>;
+    /// An empty timeline of it: a `Box<dyn SecondaryPast<T>>`.
+    fn new_past(&self) -> Box<dyn Any>;
     /// The keys of rows, to be held until the commit is absorbed: a `Vec<K2>`. The user's closure runs here only.
     fn keys(&self, rows: &mut dyn Iterator<Item = &T>) -> Box<dyn SecondaryKeys>;
 }
@@ -45,6 +48,10 @@ impl<T: Row, K2: IndexKey> SecondaryIndex<T> for Index<T, K2> {
         Box::new(ByKey::<K2, T> {
             rows: BTreeMap::new(),
         })
+    }
+
+    fn new_past(&self) -> Box<dyn Any> {
+        new_secondary::<K2, T>()
     }
 
     fn keys(&self, rows: &mut dyn Iterator<Item = &T>) -> Box<dyn SecondaryKeys> {

@@ -27,6 +27,7 @@ pub(crate) trait ErasedDelta: Any + Send + Sync {
     fn to_zset(&self) -> Box<dyn Any + Send + Sync>;
     /// The change as it flows along the edges of the vertex that arranges: an `ArrangedDelta<K, T>`.
     fn slot(&self) -> Slot;
+    fn as_any(&self) -> &dyn Any;
     /// Takes the change over. It was checked before, and can't fail.
     fn absorb(&self, arrangement: &mut dyn ErasedArrangement);
 }
@@ -81,6 +82,14 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
             secondary,
             unique: table.schema.unique,
         }
+    }
+
+    pub(super) fn rows(&self) -> &[(K, T, Weight)] {
+        &self.rows
+    }
+
+    pub(super) fn secondary(&self) -> &[Box<dyn SecondaryKeys>] {
+        &self.secondary
     }
 
     fn push_secondary<'a>(&'a self, row: usize, values: &mut Vec<KeyValue<'a>>) {
@@ -206,6 +215,10 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
 
     fn slot(&self) -> Slot {
         shared(&self.rows)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     fn absorb(&self, arrangement: &mut dyn ErasedArrangement) {

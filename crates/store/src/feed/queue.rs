@@ -60,7 +60,18 @@ impl Feeds {
         vertex: &str,
         time: i64,
     ) -> Subscription<T> {
-        let queue = Arc::new(Queue::new(view, vertex, time));
+        self.subscribe_from(view, vertex, time, VecDeque::new())
+    }
+
+    /// A subscription from a past time on: with the deltas that were stored since.
+    pub(crate) fn subscribe_from<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        vertex: &str,
+        time: i64,
+        stored: VecDeque<Delta<T>>,
+    ) -> Subscription<T> {
+        let queue = Arc::new(Queue::new(view, vertex, time, stored));
         let pushed: Arc<dyn Push> = queue.clone();
         self.followers()
             .push(Follower::Anonymous(Arc::downgrade(&pushed)));
@@ -71,10 +82,23 @@ impl Feeds {
     pub(crate) fn since<T: Row, K: IndexKey>(
         &self,
         view: ViewHandle<T, K>,
-        (table, vertex): (TableId, &str),
+        place: (TableId, &str),
         wanted: &str,
         time: i64,
     ) -> Subscription<T> {
+        let none = || Ok(VecDeque::new());
+        let opened = self.since_from(view, place, wanted, (time, &none));
+        opened.expect("nothing stored is read")
+    }
+
+    /// Opens a named cursor, which is made at a past time where there is none: with the deltas that were stored since.
+    pub(crate) fn since_from<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        (table, vertex): (TableId, &str),
+        wanted: &str,
+        (time, stored): (i64, &dyn Fn() -> Result<VecDeque<Delta<T>>, Error>),
+    ) -> Result<Subscription<T>, Error> {
         let mut followers = self.followers();
         let found = followers.iter().find_map(|follower| match follower {
             Follower::Named { view, name, queue } if *view == table && name == wanted => {
@@ -83,17 +107,23 @@ impl Feeds {
             }
             _ => None,
         });
-        let queue = found.unwrap_or_else(|| {
-            let queue = Arc::new(Queue::new(view, vertex, time));
-            followers.push(Follower::Named {
-                view: table,
-                name: wanted.to_string(),
-                queue: queue.clone(),
-            });
-            queue
-        });
+        let queue = match found {
+            Some(queue) => queue,
+            None => {
+                let queue = Arc::new(Queue::new(view, vertex, time, stored()?));
+                followers.push(Follower::Named {
+                    view: table,
+                    name: wanted.to_string(),
+                    queue: queue.clone(),
+                });
+                queue
+            }
+        };
         let start = queue.log().consumed;
-        Subscription::new(QueueReader::new(queue, start, true), start)
+        Ok(Subscription::new(
+            QueueReader::new(queue, start, true),
+            start,
+        ))
     }
 
     fn followers(&self) -> MutexGuard<'_, Vec<Follower>> {
@@ -140,7 +170,13 @@ struct Log<T> {
 }
 
 impl<T: Row> Queue<T> {
-    fn new<K: IndexKey>(view: ViewHandle<T, K>, vertex: &str, time: i64) -> Self {
+    /// What is stored is what changed from the time on up to now.
+    fn new<K: IndexKey>(
+        view: ViewHandle<T, K>,
+        vertex: &str,
+        time: i64,
+        stored: VecDeque<Delta<T>>,
+    ) -> Self {
         let delta = move |time, changes: &Changes| {
             let rows = changes.get(view);
             Delta::new(time, rows.expect("the view was looked up in the graph"))
@@ -150,7 +186,7 @@ impl<T: Row> Queue<T> {
             delta: Box::new(delta),
             log: Mutex::new(Log {
                 consumed: time,
-                deltas: VecDeque::new(),
+                deltas: stored,
                 is_removed: false,
                 is_closed: false,
             }),

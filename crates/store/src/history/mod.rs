@@ -16,18 +16,18 @@
 //! it can only be forgotten; whatever reads it looks at the horizon in the state that it reads. So an answer is right, or
 //! it is the error [`Forgotten`](ErrorKind::Forgotten), and a reader has to hold nothing open.
 
-pub mod interval;
 mod moment;
 mod read;
 
 use std::time::{Duration, SystemTime};
 
+pub use deltaview_graph::Version;
+pub use deltaview_graph::interval::{self, Path, fork_node};
 use deltaview_graph::{Graph, Table, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
 
-pub use interval::{Path, fork_node};
 pub use moment::Moment;
-pub use read::{AsOf, Pages, Version};
+pub use read::{AsOf, Pages};
 pub(crate) use read::{between, deltas, readable, times, versions};
 
 use crate::{Error, ErrorKind};

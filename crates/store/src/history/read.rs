@@ -3,28 +3,15 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use deltaview_graph::{TickError, ViewHandle};
+use deltaview_graph::{TickError, Version, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
-use deltaview_zset::{Weight, WeightOverflow, ZSet};
+use deltaview_zset::{WeightOverflow, ZSet};
 
 use super::{check_graph, check_time, not_yet, table_with_history};
 use crate::{Delta, Error, Moment, Store, View};
 
 /// So many rows are read at a time.
 const PAGE: usize = 256;
-
-/// A row of a view with the times at which it was there with one weight.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version<T> {
-    /// The row.
-    pub row: T,
-    /// How often it was there. Not zero.
-    pub weight: Weight,
-    /// The time from which it was: that of the iteration which gave it this weight.
-    pub from: i64,
-    /// The time from which it was no more so; nothing where it still is.
-    pub until: Option<i64>,
-}
 
 /// A store as it was at one time: made by [`Store::as_of`]. All views that are read by it are of that time.
 pub struct AsOf<'s, S> {

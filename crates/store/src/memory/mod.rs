@@ -1,5 +1,6 @@
 //! The store in memory: a set of complete arrangements. Nothing outlives the process.
 
+mod past;
 mod rows;
 mod workers;
 
@@ -13,12 +14,13 @@ use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::feed::queue::Feeds;
 use crate::feed::{check_cursor_name, not_reached};
+use crate::history::{self, Forgotten, Version};
 use crate::observe::Watched;
 use crate::protocol::{AtOnce, Ledger, Status};
 use crate::{
-    CommitOptions, Committed, Delta, Error, ErrorKind, Flush, Forgotten, Reading, Rows, Store,
-    Subscription, Version,
+    CommitOptions, Committed, Delta, Error, ErrorKind, Flush, Reading, Rows, Store, Subscription,
 };
+use past::{PagedAsOf, Past};
 use rows::Paged;
 use workers::{Journal, Names};
 
@@ -54,6 +56,7 @@ struct State {
     /// What was journaled of each time in flight, with its stage.
     journal: BTreeMap<i64, Journal>,
     names: Names,
+    past: Past,
 }
 
 impl std::fmt::Debug for MemoryStore {
@@ -76,6 +79,7 @@ impl MemoryStore {
                     ledger: Ledger::new(stages),
                     journal: BTreeMap::new(),
                     names: Names::default(),
+                    past: Past::of(graph),
                 })),
                 feeds: Feeds::default(),
                 turns: Mutex::new(0),
@@ -134,6 +138,7 @@ impl MemoryStore {
                 return Err(error.into());
             }
         };
+        state.past.record(&mut state.tables, &commit, time);
         let changes = state.tables.absorb(commit);
         if let Some(id) = options.id() {
             state.names.note(id.clone(), time);
@@ -163,12 +168,6 @@ impl MemoryStore {
                 ));
             }
         }
-    }
-}
-
-impl MemoryStore {
-    fn no_past(&self) -> Error {
-        crate::history::not_kept("the memory store", self.shared.graph.name())
     }
 }
 
@@ -267,74 +266,138 @@ impl Store for MemoryStore {
         Ok(Box::new(MemoryReading(self.read_idle()?)))
     }
 
-    fn time_at(&self, _instant: SystemTime) -> Result<i64, Error> {
-        Err(self.no_past())
+    fn time_at(&self, instant: SystemTime) -> Result<i64, Error> {
+        history::check_graph(&self.shared.graph)?;
+        self.read().past.time_at(&self.shared.graph, instant)
     }
 
-    fn instant_of(&self, _time: i64) -> Result<Option<SystemTime>, Error> {
-        Err(self.no_past())
+    fn instant_of(&self, time: i64) -> Result<Option<SystemTime>, Error> {
+        history::check_graph(&self.shared.graph)?;
+        let state = self.read();
+        let last = state.ledger.complete();
+        state.past.instant_of(&self.shared.graph, time, last)
     }
 
-    fn horizon<T: Row, K: IndexKey>(&self, _view: ViewHandle<T, K>) -> Result<i64, Error> {
-        Err(self.no_past())
+    fn horizon<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>) -> Result<i64, Error> {
+        let table = history::table_with_history(&self.shared.graph, view)?;
+        Ok(self.read().past.horizon(table.id()))
     }
 
     fn scan_as_of<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _bounds: Bounds<K>,
-        _order: Order,
-        _time: i64,
+        view: ViewHandle<T, K>,
+        bounds: Bounds<K>,
+        order: Order,
+        time: i64,
     ) -> Result<Rows<'_, T>, Error> {
-        Err(self.no_past())
+        drop(self.read_as_of(view, time)?);
+        Ok(Rows::new(PagedAsOf::new(self, view, bounds, order, time)))
     }
 
     fn deltas_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _after: i64,
-        _up_to: i64,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        after: i64,
+        up_to: i64,
+        rows: usize,
     ) -> Result<Vec<Delta<T>>, Error> {
-        Err(self.no_past())
+        let state = self.read_as_of(view, after)?;
+        let deltas = state
+            .tables
+            .deltas(&self.shared.graph, view, (after, up_to), rows)?;
+        let deltas = deltas.into_iter();
+        Ok(deltas.map(|(time, rows)| Delta::new(time, rows)).collect())
     }
 
     fn times_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _before: i64,
-        _times: usize,
+        view: ViewHandle<T, K>,
+        before: i64,
+        times: usize,
     ) -> Result<Vec<i64>, Error> {
-        Err(self.no_past())
+        let table = history::table_with_history(&self.shared.graph, view)?.id();
+        let state = self.read();
+        let behind = state.past.horizon(table);
+        Ok(state.tables.times(table, (behind, before), times))
     }
 
     fn versions_page<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _key: &K,
-        _at: i64,
-        _ended_before: Option<i64>,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        key: &K,
+        at: i64,
+        ended_before: Option<i64>,
+        rows: usize,
     ) -> Result<Vec<Version<T>>, Error> {
-        Err(self.no_past())
+        let graph = &self.shared.graph;
+        let state = self.read_as_of(view, at)?;
+        let mut page = match ended_before {
+            None => state.tables.versions_at(graph, view, key, at)?,
+            Some(_) => Vec::new(),
+        };
+        if page.len() < rows {
+            let behind = state.past.horizon(graph.view_table(view)?.id());
+            let before = ended_before.map_or(at.saturating_add(1), |before| {
+                before.min(at.saturating_add(1))
+            });
+            let left = rows - page.len();
+            let ended = state
+                .tables
+                .versions_ended(graph, view, key, (behind, before), left)?;
+            page.extend(ended);
+        }
+        Ok(page)
     }
 
     fn follow_from<T: Row, K: IndexKey>(
         &self,
-        _view: ViewHandle<T, K>,
-        _cursor: Option<&str>,
-        _time: i64,
+        view: ViewHandle<T, K>,
+        cursor: Option<&str>,
+        time: i64,
     ) -> Result<Subscription<T>, Error> {
-        Err(self.no_past())
+        let graph = &self.shared.graph;
+        let table = history::table_with_history(graph, view)?;
+        let place = (table.id(), table.schema().vertex.as_str());
+        let stored = |state: &State| {
+            state.check_as_of(table, time)?;
+            let range = (time, state.ledger.complete());
+            let deltas = state.tables.deltas(graph, view, range, usize::MAX)?;
+            let deltas = deltas.into_iter();
+            Ok(deltas.map(|(time, rows)| Delta::new(time, rows)).collect())
+        };
+        // As long as it is held, nothing is committed.
+        let state = self.read();
+        match cursor {
+            None => {
+                let stored = stored(&state)?;
+                Ok(self
+                    .shared
+                    .feeds
+                    .subscribe_from(view, place.1, time, stored))
+            }
+            Some(cursor) => {
+                check_cursor_name(cursor)?;
+                let stored = || stored(&state);
+                let feeds = &self.shared.feeds;
+                feeds.since_from(view, place, cursor, (time, &stored))
+            }
+        }
     }
 
     fn forget_step<T: Row, K: IndexKey>(
         &mut self,
-        _view: ViewHandle<T, K>,
-        _time: i64,
-        _rows: usize,
+        view: ViewHandle<T, K>,
+        time: i64,
+        rows: usize,
     ) -> Result<Forgotten, Error> {
-        Err(self.no_past())
+        let table = history::table_with_history(&self.shared.graph, view)?;
+        let mut state = self.write(Instant::now() + DEADLINE)?;
+        let last = state.ledger.complete();
+        if time > last {
+            return Err(history::not_yet(self.shared.graph.name(), time, last));
+        }
+        let State { tables, past, .. } = &mut *state;
+        Ok(past.forget(tables, table.id(), time, rows))
     }
 }
 

@@ -11,8 +11,8 @@ use super::State;
 use crate::Error;
 
 /// The rows of the first page; each next one has twice as many, up to the most.
-const FIRST: usize = 8;
-const MOST: usize = 1024;
+pub(super) const FIRST: usize = 8;
+pub(super) const MOST: usize = 1024;
 
 /// Rows of a view, in order.
 pub(super) struct Paged<'s, T, K> {

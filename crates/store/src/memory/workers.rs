@@ -318,6 +318,9 @@ impl MemoryStore {
             Step::Fetch(..) => unreachable!("a complete working set has nothing to fetch"),
         };
         let passed = way.course.pass(&mut state.ledger, job)?;
+        if let Passed::Complete { time, .. } = &passed {
+            state.past.record(&mut state.tables, &commit, *time);
+        }
         let changes = state.tables.absorb(commit);
         way.course.passed(job, &passed);
         Ok(match passed {
@@ -338,6 +341,10 @@ impl MemoryStore {
         };
         let journal = commit.journal()?;
         let passed = way.course.pass(&mut state.ledger, job)?;
+        if let Passed::Complete { time, .. } = &passed {
+            // All views are in this last stage: nothing of them is ever taken back.
+            state.past.record(&mut state.tables, &commit, *time);
+        }
         state.tables.absorb_stage(&commit);
         observe::passed_stage(job.ticket.time(), job.stage, commit.rows());
         stages.pass(commit);

@@ -8,7 +8,7 @@
 //! the nodes that cover the time, one a level: its [`Path`].
 //!
 //! ```
-//! use deltaview_store::history::{Path, fork_node};
+//! use deltaview_graph::interval::{Path, fork_node};
 //!
 //! assert_eq!(fork_node(5, 8), 6); // of 5, 6 and 7
 //! let path = Path::of(7, 100);

@@ -374,5 +374,29 @@ suite! { $
     }
     history {
         a_long_history_is_what_a_model_says
+        every_state_is_read_as_it_was
+        the_past_of_few_rows_is_as_deep_as_it_was
+        many_rows_of_the_past_are_paged_right
+        several_views_are_read_at_one_time
+        what_changed_between_two_times_is_net
+        versions_of_a_key_come_the_last_one_first
+        many_versions_are_paged_right
+        times_are_those_at_which_the_view_changed
+        an_instant_finds_the_time_that_was_current
+        what_has_no_past_or_is_to_come_is_an_error
+        a_failed_change_leaves_no_version
+        the_past_is_read_while_others_commit
+        what_is_forgotten_is_an_error_and_the_rest_stays
+        forgetting_goes_in_steps_while_others_commit
+        who_reads_what_is_forgotten_meanwhile_is_told
+        the_last_times_are_kept
+        a_span_of_time_is_kept
+        a_view_is_followed_from_the_past_on
+        a_named_cursor_begins_in_the_past
+        a_subscription_from_the_past_misses_nothing_that_is_committed_meanwhile
+        what_is_abandoned_was_never_there
+        what_is_resumed_is_there_once
+        what_was_taken_back_and_made_again_is_there_once
+        many_workers_make_one_past
     }
 }

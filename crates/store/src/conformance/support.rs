@@ -71,6 +71,22 @@ impl<T, E: Display> Must<T> for Result<T, E> {
     }
 }
 
+/// What a case takes for granted to fail.
+pub(super) trait MustNot {
+    /// The error.
+    fn must_not(self) -> Error;
+}
+
+impl<T> MustNot for Result<T, Error> {
+    #[track_caller]
+    fn must_not(self) -> Error {
+        match self {
+            Ok(_) => panic!("a step of the case did not fail"),
+            Err(error) => error,
+        }
+    }
+}
+
 /// Builds the graph of a case.
 #[track_caller]
 pub(super) fn graph<R>(build: impl FnOnce(&Builder) -> R) -> (Graph, R) {

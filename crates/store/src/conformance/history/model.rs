@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use deltaview_graph::{Change, Edit, Graph, InputHandle, TableHandle, ViewHandle};
 use deltaview_zset::{Keyed, Weight, ZSet};
 
-use super::Harness;
-use super::rows::{Account, Line};
-use super::support::{Dice, Must, Opened, graph, listed};
+use super::super::Harness;
+use super::super::rows::{Account, Line};
+use super::super::support::{Dice, Must, Opened, graph, listed};
 use crate::Store;
 
 const STEPS: u64 = 300;

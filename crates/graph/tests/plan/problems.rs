@@ -170,3 +170,35 @@ fn names_of_indexes_are_checked_too() {
     );
     assert_eq!(error.problems().len(), 2);
 }
+
+#[test]
+fn a_history_is_kept_in_one_way() {
+    use std::num::NonZeroU64;
+    use std::time::Duration;
+
+    use deltaview_graph::Retention;
+
+    let line = line!();
+    let built = Graph::build("g", |g| {
+        let words = g.input::<String>("words");
+        let view = words.view_by("view", by_word());
+        let by_length = g.also_by(view, by_length());
+        g.with_history(view, Retention::Forever);
+        g.with_history(view, Retention::Forever); // the same again is nothing new
+        g.with_history(view, Retention::Times(NonZeroU64::MIN));
+        g.with_history(by_length, Retention::Forever);
+        let other = words.view("other");
+        g.with_history(other, Retention::Span(Duration::ZERO));
+    });
+    let error = built.expect_err("three things are wrong");
+    let expected = [7, 8, 10].map(|line| (ProblemKind::Retention, line));
+    assert_eq!(problems(&error, line), expected);
+    assert!(error.to_string().contains("for ever"), "{error}");
+    let (_, foreign) = Graph::build("other", |g| g.input::<String>("words").view("view")).unwrap();
+    let built = Graph::build("g", |g| {
+        g.input::<String>("words").view("view");
+        g.with_history(foreign, Retention::Forever);
+    });
+    let problems = built.expect_err("a view of another graph");
+    assert_eq!(problems.problems()[0].kind(), ProblemKind::ForeignHandle);
+}

@@ -160,3 +160,47 @@ fn what_was_journaled_of_another_graph_is_refused() {
     );
     graph.stages_from_journal(1, &journal).unwrap();
 }
+
+/// History is recorded once the last stage is passed: so no view may be written before it.
+#[test]
+fn views_with_history_are_of_the_last_stage() {
+    use deltaview::Retention;
+    let by_count = || Index::new("count", |count: &Keyed<String, Weight>| count.value);
+    let (staged, _) = Graph::build("shops", |g| {
+        let sales = g.input::<Sale>("sales");
+        let shops = g.input::<(String, String)>("shops");
+        let by_name = Index::new("name", |shop: &(String, String)| shop.0.clone());
+        g.with_history(sales.view("sold"), Retention::Forever);
+        // A view that shares its table with a join.
+        g.with_history(sales.view_by("by_shop", shop()), Retention::Forever);
+        let counts = sales
+            .join(shops, shop(), by_name)
+            .group_by(Index::new("of", |sold: &Pair<Sale, (String, String)>| {
+                sold.left.0.clone()
+            }));
+        let counts = counts.count();
+        let often = counts.group_by(by_count()).count();
+        g.with_history(often.view("often"), Retention::Forever);
+        g.with_history(counts.view("counts"), Retention::Forever);
+    })
+    .unwrap();
+    let (keyed, _) = Graph::build("shops", |g| {
+        let by_name = || Index::new("name", |shop: &(String, String)| shop.0.clone());
+        let shops = g.table("shops", by_name());
+        g.with_history(shops.view_by("all", by_name()), Retention::Forever);
+        let by_town = Index::new("town", |shop: &(String, String)| shop.1.clone());
+        let counts = shops.group_by(by_town).count();
+        let often = counts.group_by(by_count()).count();
+        g.with_history(often.view("often"), Retention::Forever);
+    })
+    .unwrap();
+    for (graph, views) in [(staged, 4), (keyed, 2)] {
+        let kept = graph.tables().iter();
+        let kept: Vec<_> = kept.filter(|table| table.schema().history).collect();
+        assert_eq!(kept.len(), views);
+        for table in kept {
+            assert_eq!(graph.stage_of(table.id()) + 1, graph.stage_count());
+            assert_eq!(table.retention(), Some(Retention::Forever));
+        }
+    }
+}

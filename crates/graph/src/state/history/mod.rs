@@ -1,6 +1,8 @@
 //! The history of views in memory: for a complete [`WorkingSet`] only. It owns what a view was at each time since its
 //! horizon, as the store has recorded it; it knows neither the present time nor the horizon, and reads no clock.
 
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use std::any::Any;

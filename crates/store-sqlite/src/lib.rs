@@ -37,6 +37,16 @@
 //! | `deltaview_cursors` | who follows which view, up to which time it has consumed it, and for how long it is waited for |
 //! | `deltaview_feed` | what iterations changed of the views that are followed |
 //!
+//! And where a view has history:
+//!
+//! | table | what it has |
+//! | --- | --- |
+//! | `<view>__versions` | what a row was before, valid for `since <= t < until`: its key, `until`, `identity`, `since`, `c`, `node` |
+//! | `<view>__rows` | the data of those rows, once each, and how many versions have it |
+//! | `<view>__log` | what each time `t` has added to the weight of a row, `w` |
+//! | `deltaview_instants` | when each time was committed: `at`, in microseconds since 1970, and the number of the commit |
+//! | `deltaview_history` | the first time that each view can be read as of: its horizon |
+//!
 //! A state table is clustered by its index columns and the row's identity. `data` is the row in CBOR, and NULL where
 //! `identity` is the row itself (below 16 bytes); `c` is the weight. A table with one row a key has neither `identity`
 //! nor `c`. Index columns can be queried by name, `ixd__<index>__<field>`, and `None` is NULL in them.
@@ -44,6 +54,15 @@
 //! A key of a WITHOUT ROWID table can't be NULL. So a column that can hold `None` is stored as `ixk__<index>__<field>`,
 //! which has a value of a lesser type in the place of NULL (−∞ before integers, 0 before text and bytes), and
 //! `ixd__…` is a generated column beside it that takes no space.
+//!
+//! # History
+//!
+//! The present of a view with history is its own table, with a column `since`; reading it costs nothing more. Writing a
+//! changed row enters what it was as a version, which is clustered by its key and `until`, and has for each index of the
+//! view an index that begins with its [`node`](deltaview_store::history::fork_node). Reading the past merges the rows of
+//! about log2 of the last time nodes and those present rows that were there already, lazily, in the order of the index; of
+//! one key in a view with one row a key it is a single search. The past by a further index has no shorter way to
+//! [`versions`](deltaview_store::View::versions) than to look at each node. Forgetting follows the log, by key.
 //!
 //! # Change feeds
 //!

@@ -155,22 +155,22 @@ impl SqliteStore {
         Ok(found.map(from_micros))
     }
 
-    /// What is before all instants is before the first commit, unless some were forgotten.
+    /// What is before all instants is before the first commit, unless all views have forgotten some of their past.
     fn check_nothing_before(&self, what: impl Fn() -> String) -> Result<(), Error> {
         let graph = self.engine.graph.name();
-        let sql = "SELECT \"t\", \"n\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 ORDER BY \"t\" LIMIT 1";
-        let first: Option<(i64, i64)> = self
+        let sql = "SELECT min(\"horizon\"), (SELECT min(\"t\") FROM \"deltaview_instants\" WHERE \"graph\" = ?1) \
+                   FROM \"deltaview_history\" WHERE \"graph\" = ?1";
+        let (horizon, first): (i64, Option<i64>) = self
             .conn
             .prepare_cached(sql)
             .and_then(|mut statement| {
-                let first = statement.query_row([graph], |row| Ok((row.get(0)?, row.get(1)?)));
-                first.optional()
+                statement.query_row([graph], |row| Ok((row.get(0)?, row.get(1)?)))
             })
             .context(|| format!("reading the instants of graph `{graph}`"))?;
-        match first {
-            Some((time, n)) if n > 1 => Err(forgotten_instant(graph, &what(), time)),
-            _ => Ok(()),
+        if horizon <= 0 {
+            return Ok(());
         }
+        Err(forgotten_instant(graph, &what(), first.unwrap_or(horizon)))
     }
 
     pub(crate) fn forget_past<T: Row, K: IndexKey>(

@@ -15,12 +15,13 @@ mod random;
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deltaview_graph::{Change, Edit, Graph, InputHandle, TableHandle, ViewHandle};
+use deltaview_graph::{Change, Edit, Graph, InputHandle, Retention, TableHandle, ViewHandle};
 use deltaview_schema::Index;
 use deltaview_store::{
     ChangeId, CommitOptions, Committed, Error, ErrorKind, Flush, MemoryStore, Store,
@@ -41,7 +42,11 @@ const BAD: u32 = 66;
 type Sold = Pair<Item, Product>;
 type Total = Keyed<u32, i64>;
 
-/// Items of products, their totals by product, and how many products have a total that ends with the same digit.
+/// So many times of the digits can be read.
+const RECENT: u64 = 30;
+
+/// Items of products, their totals by product, and how many products have a total that ends with the same digit. Both are
+/// views with history, one of all times and the other of the last.
 struct Depot {
     graph: Graph,
     products: TableHandle<Product, u32>,
@@ -68,11 +73,12 @@ fn depot(fails: bool) -> Depot {
         });
         let digits = totals.group_by(last_digit).count().named("digits");
         let by_key = Index::new("product", |total: &Total| total.key);
+        let recent = Retention::Times(NonZeroU64::new(RECENT).unwrap());
         (
             products.handle(),
             items.handle(),
-            totals.view_by("of products", by_key),
-            digits.view("of digits"),
+            g.with_history(totals.view_by("of products", by_key), Retention::Forever),
+            g.with_history(digits.view("of digits"), recent),
         )
     });
     let (graph, (products, items, totals, digits)) = built.unwrap();
@@ -408,7 +414,14 @@ struct Oracle {
     store: MemoryStore,
     applied: i64,
     committed: Vec<(Name, i64)>,
+    /// What the views were at each time.
+    past: Vec<(i64, Totals, Digits)>,
+    /// How many of these were compared.
+    compared: usize,
 }
+
+type Totals = Vec<(Total, Weight)>;
+type Digits = Vec<(Keyed<i64, Weight>, Weight)>;
 
 impl Oracle {
     fn new() -> Self {
@@ -418,6 +431,8 @@ impl Oracle {
             depot,
             applied: 0,
             committed: Vec::new(),
+            past: Vec::new(),
+            compared: 0,
         }
     }
 
@@ -440,21 +455,56 @@ impl Oracle {
             self.store.commit(&name.change(&self.depot)).unwrap();
             self.committed.push((name, time));
             self.applied = time;
+            let (totals, digits) = self.views();
+            self.past.push((time, totals, digits));
         }
         assert_eq!(complete, self.applied, "the last time is that of a change");
-        let totals = self.store.view(self.depot.totals).iter().unwrap();
-        let totals: Vec<_> = totals.map(Result::unwrap).collect();
+        let (totals, digits) = self.views();
         assert_eq!(rows(reader, of.totals), totals, "at {complete}");
-        let digits = self.store.view(self.depot.digits).iter().unwrap();
-        let digits: Vec<_> = digits.map(Result::unwrap).collect();
         assert_eq!(rows(reader, of.digits), digits, "at {complete}");
+        self.check_past(reader, of, self.compared);
+        self.compared = self.past.len();
         drop(one_state);
+    }
+
+    fn views(&self) -> (Totals, Digits) {
+        let totals = self.store.view(self.depot.totals).iter().unwrap();
+        let digits = self.store.view(self.depot.digits).iter().unwrap();
+        (
+            totals.map(Result::unwrap).collect(),
+            digits.map(Result::unwrap).collect(),
+        )
+    }
+
+    /// Compares the views as of the times from a place on: whatever was abandoned, taken over or begun again was never
+    /// there.
+    #[track_caller]
+    fn check_past(&self, reader: &SqliteStore, of: &Depot, from: usize) {
+        let horizon = reader.view(of.digits).horizon().unwrap();
+        let first = self.past.len().saturating_sub(RECENT as usize);
+        let forgets = self.past.len() >= RECENT as usize;
+        assert_eq!(horizon, if forgets { self.past[first].0 } else { 0 });
+        for (n, (time, totals, digits)) in self.past.iter().enumerate().skip(from) {
+            // Up to the next one nothing changes, whatever times are lost.
+            let until = self.past.get(n + 1).map_or(*time, |next| next.0 - 1);
+            for time in [*time, until] {
+                let then = reader.view(of.totals).as_of(time).unwrap();
+                let then: Vec<_> = then.iter().unwrap().map(Result::unwrap).collect();
+                assert_eq!(then, *totals, "as of {time}");
+                if time >= horizon {
+                    let then = reader.view(of.digits).as_of(time).unwrap();
+                    let then: Vec<_> = then.iter().unwrap().map(Result::unwrap).collect();
+                    assert_eq!(then, *digits, "as of {time}");
+                }
+            }
+        }
     }
 
     /// The same, when nobody is at work: nothing is left of the way there.
     #[track_caller]
     fn check_end(&mut self, reader: &SqliteStore, of: &Depot) {
         self.check(reader, of);
+        self.check_past(reader, of, 0);
         let status = reader.status().unwrap();
         assert!(status.in_flight.is_empty(), "{status:?}");
         for table in ["deltaview_times", "deltaview_journal"] {

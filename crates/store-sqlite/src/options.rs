@@ -109,9 +109,10 @@ impl SqliteOptions {
         self
     }
 
-    /// For how long a worker that commits stage by stage is waited for without a sign of life: then its change is taken
-    /// over by whoever waits for it. It gives one every third of that, from a thread of its own. 50 milliseconds at least;
-    /// the same for all workers on a file is best.
+    /// How long a worker that has died in the middle of a change can hold up others: until then, whoever waits for it has
+    /// seen that it is dead and, where the stages that are left take no longer than a third of that, has finished its
+    /// change. A living worker gives a sign of life every sixth of it, from a thread of its own, and is taken for dead
+    /// after two thirds without one. 50 milliseconds at least; the same for all workers on a file is best.
     pub fn worker_lease(mut self, lease: Duration) -> Self {
         self.worker_lease = lease.max(Duration::from_millis(50));
         self

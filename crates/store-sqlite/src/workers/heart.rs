@@ -11,7 +11,7 @@ use deltaview_store::protocol::Ticket;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::ledger;
+use super::{ledger, written_of};
 use crate::commit_points::{Moment, Work, reached};
 use crate::error::Context;
 use crate::feed::{millis, now};
@@ -48,7 +48,7 @@ impl Heart {
         let doing = || format!("keeping the changes of graph `{}` alive", pulse.graph);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(&pulse.path, flags).context(doing)?;
-        conn.busy_timeout(pulse.lease / 3).context(doing)?;
+        conn.busy_timeout(pulse.lease / 2).context(doing)?;
         let shared = Arc::<Shared>::default();
         let beating = Arc::clone(&shared);
         let thread = std::thread::spawn(move || beat(&conn, &pulse, &beating));
@@ -87,7 +87,7 @@ fn beat(conn: &Connection, pulse: &Pulse, shared: &Shared) {
             continue;
         }
         let before = held.tickets.clone();
-        let waited = shared.changed.wait_for(&mut held, pulse.lease / 3);
+        let waited = shared.changed.wait_for(&mut held, pulse.lease / 6);
         if waited.timed_out() && held.tickets == before {
             drop(held);
             // What fails is tried again before the lease is over. A ticket that is lost is the worker's to find out.
@@ -106,7 +106,7 @@ fn renew(conn: &Connection, pulse: &Pulse, tickets: &[Ticket]) -> Result<(), Err
     let mut ledger = before.clone();
     for ticket in tickets {
         // One that is lost is left alone.
-        let _ = ledger.renew(ticket, Some(millis(pulse.lease)), now());
+        let _ = ledger.renew(ticket, Some(millis(written_of(pulse.lease))), now());
     }
     ledger::store(&tx, &pulse.graph, &before, &ledger)?;
     reached(Work::Beat, Moment::Written);

@@ -27,8 +27,11 @@ use crate::feed::{self, millis, now};
 use crate::follow::Watch;
 use crate::store::SqliteStore;
 
-/// A worker that waits looks at the ledger at least as often: nobody writes anything when a lease is over.
-const LOOK: Duration = Duration::from_millis(50);
+/// So much of a lease is written: the rest is for whoever is in line, to see that it is over and to finish what was left.
+/// A lease is renewed each sixth of it, so that three signs of life may get lost.
+fn written_of(lease: Duration) -> Duration {
+    lease * 2 / 3
+}
 
 /// A change on its way, with its iterations in stages.
 struct Way<'c> {
@@ -222,6 +225,8 @@ impl SqliteStore {
         let mut watch = Watch::new(self.options.longest_pause);
         loop {
             let engine = &self.engine;
+            // From here on nothing that others commit is missed.
+            watch.has_changed(&self.conn)?;
             let next = transact(&self.conn, engine, Work::Turn, |tx, ledger, now| {
                 let committed = match way.course.change_id() {
                     Some(id) => ledger::committed(tx, engine.graph.name(), id)?,
@@ -244,18 +249,18 @@ impl SqliteStore {
                     }
                 }
                 Next::Wait(wait) => {
-                    let looked = Instant::now();
-                    watch.has_changed(&self.conn)?;
-                    while looked.elapsed() < LOOK {
-                        if !watch.pause(Some(way.deadline)) {
-                            observe::waited(&self.engine.graph, looked);
-                            return Err(timed_out(wait, way.began).into());
-                        }
-                        if watch.has_changed(&self.conn)? {
-                            break;
-                        }
+                    let waiting = Instant::now();
+                    // Nobody writes anything when a lease is over.
+                    let over = lease_is_over(&wait).map(|left| waiting + left);
+                    let until = over.map_or(way.deadline, |over| over.min(way.deadline));
+                    let mut has_changed = false;
+                    while !has_changed && watch.pause(Some(until)) {
+                        has_changed = watch.has_changed(&self.conn)?;
                     }
-                    observe::waited(&self.engine.graph, looked);
+                    observe::waited(&self.engine.graph, waiting);
+                    if !has_changed && Instant::now() >= way.deadline {
+                        return Err(timed_out(wait, way.began).into());
+                    }
                 }
             }
         }
@@ -363,7 +368,7 @@ impl SqliteStore {
                 lease: self.options.worker_lease,
             })?);
         }
-        let lease = millis(self.options.worker_lease);
+        let lease = millis(written_of(self.options.worker_lease));
         Ok((WorkerId::new(name), Some(lease)))
     }
 }
@@ -403,6 +408,14 @@ fn transact<R>(
     tx.commit().context(doing)?;
     reached(work, Moment::Committed);
     Ok(done)
+}
+
+/// In how long the lease of whoever is waited for is over, where there is one. A lease lasts to the end of its last
+/// millisecond.
+fn lease_is_over(wait: &Wait) -> Option<Duration> {
+    let lives_until = wait.blocker.as_ref()?.lives_until?;
+    let left = lives_until.saturating_add(1).saturating_sub(now());
+    Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
 }
 
 fn timed_out(wait: Wait, began: Instant) -> TimedOut {

@@ -6,8 +6,11 @@ use deltaview_graph::Graph;
 use deltaview_schema::Index;
 use deltaview_store::{ErrorKind, Flush, Store};
 
-use super::{BAD, LONG, MARGIN, Name, Oracle, Orders, What, Worker, begun, options, survive};
-use crate::common::{Item, Product, Temp, assert_error, dump};
+use super::{MARGIN, options};
+use crate::common::{Temp, assert_error, dump};
+use crate::killed::oracle::Oracle;
+use crate::killed::process::{Orders, Stop, What, Worker};
+use crate::killed::{BAD, Item, LONG, Name, Place, Product, Sold, begun, survive};
 
 const LEASE: Duration = Duration::from_millis(120);
 const FIRST: Name = Name {
@@ -25,16 +28,15 @@ const SECOND: Name = Name {
 fn a_worker_that_comes_back_is_fenced() {
     let test = "fencing::a_worker_that_comes_back_is_fenced";
     if let Some(orders) = Orders::of_this_process() {
-        orders.follow();
+        orders.follow::<Temp>();
         return;
     }
     let mut finished = 0;
     for point in 1.. {
-        let (temp, depot, mut store) = begun(LEASE);
+        let (temp, depot, mut store) = begun::<Temp>(LEASE);
         let what = What::Commit(FIRST, Flush::EachTable, LONG);
-        let mut worker = Orders::new(&temp.db(), LEASE, what)
-            .stop_at(point)
-            .start(test);
+        let orders = Orders::new(temp.address(), LEASE, what);
+        let mut worker = orders.stop(Stop::Point(point)).start(test);
         let Some(stopped) = worker.stopped() else {
             assert!(point > 10);
             break;
@@ -48,7 +50,7 @@ fn a_worker_that_comes_back_is_fenced() {
         survive(&mut store, &depot, SECOND, Flush::EachTable);
         assert!(began.elapsed() < LEASE + MARGIN, "{stopped}");
         let mut oracle = Oracle::new();
-        oracle.check_end(&store, &depot);
+        oracle.check_end(&temp, &store, &depot);
         let was_finished = oracle.committed.iter().find(|(name, _)| *name == FIRST);
         let was_finished = was_finished.map(|(_, time)| *time);
         finished += usize::from(was_finished.is_some());
@@ -56,7 +58,7 @@ fn a_worker_that_comes_back_is_fenced() {
         worker.thaw();
         let answer = worker.next("acknowledged ").unwrap();
         let time: i64 = answer.split_once(' ').unwrap().1.parse().unwrap();
-        oracle.check_end(&store, &depot);
+        oracle.check_end(&temp, &store, &depot);
         oracle.has(FIRST, time);
         if let Some(was_finished) = was_finished {
             assert_eq!(time, was_finished, "{stopped}");
@@ -88,7 +90,7 @@ fn older() -> Graph {
         let by_product = Index::new("product", |item: &Item| item.product);
         let joined = items.join(products, by_product, by_id());
         joined
-            .group_by(Index::new("sold", |sold: &super::Sold| sold.left.product))
+            .group_by(Index::new("sold", |sold: &Sold| sold.left.product))
             .count()
             .named("totals")
             .view("of products");
@@ -101,13 +103,14 @@ fn older() -> Graph {
 fn an_older_graph_is_refused_and_nothing_is_touched() {
     let test = "fencing::an_older_graph_is_refused_and_nothing_is_touched";
     if let Some(orders) = Orders::of_this_process() {
-        orders.follow();
+        orders.follow::<Temp>();
         return;
     }
-    let (temp, depot, store) = begun(LONG);
+    let (temp, depot, store) = begun::<Temp>(LONG);
     let what = What::Commit(FIRST, Flush::EachTable, LONG);
     // A stage is committed, and its lease is long.
-    let mut worker = Orders::new(&temp.db(), LONG, what).stop_at(7).start(test);
+    let orders = Orders::new(temp.address(), LONG, what);
+    let mut worker = orders.stop(Stop::Stage).start(test);
     assert_eq!(worker.stopped().unwrap(), "OneStage Committed");
     let before = dump(&temp.connection());
     let older = older();
@@ -123,7 +126,7 @@ fn an_older_graph_is_refused_and_nothing_is_touched() {
     let answer = worker.next("acknowledged ").unwrap();
     let time = answer.split_once(' ').unwrap().1.parse().unwrap();
     let mut oracle = Oracle::new();
-    oracle.check_end(&store, &depot);
+    oracle.check_end(&temp, &store, &depot);
     oracle.has(FIRST, time);
 }
 
@@ -133,16 +136,15 @@ fn an_older_graph_is_refused_and_nothing_is_touched() {
 fn a_worker_that_fails_halts_and_a_fixed_program_resumes() {
     let test = "fencing::a_worker_that_fails_halts_and_a_fixed_program_resumes";
     if let Some(orders) = Orders::of_this_process() {
-        orders.follow();
+        orders.follow::<Temp>();
         return;
     }
     let bad = Name::new(BAD, 1);
-    let (temp, depot, mut store) = begun(LONG);
+    let (temp, depot, mut store) = begun::<Temp>(LONG);
     let mut other = options(LONG).open(temp.db(), &depot.graph).unwrap();
     let what = What::Commit(bad, Flush::EachTable, LONG);
-    let mut orders = Orders::new(&temp.db(), LONG, what).stop_at(7);
-    orders.fails = true;
-    let mut worker = orders.start(test);
+    let orders = Orders::new(temp.address(), LONG, what).stop(Stop::Stage);
+    let mut worker = orders.fails(true).start(test);
     assert_eq!(worker.stopped().unwrap(), "OneStage Committed");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
@@ -166,14 +168,14 @@ fn a_worker_that_fails_halts_and_a_fixed_program_resumes() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Halted, "{error}");
     let mut oracle = Oracle::new();
-    oracle.check(&store, &depot);
+    oracle.check(&temp, &store, &depot);
     assert_eq!(oracle.committed.len(), 3);
     assert_eq!(store.resume().unwrap(), 4);
-    oracle.check_end(&store, &depot);
+    oracle.check_end(&temp, &store, &depot);
     oracle.has(bad, 4);
     for name in [FIRST, SECOND] {
         let time = survive(&mut store, &depot, name, Flush::AtEnd);
-        oracle.check_end(&store, &depot);
+        oracle.check_end(&temp, &store, &depot);
         oracle.has(name, time);
     }
 }

@@ -20,6 +20,9 @@ pub struct Blocker {
     pub stages: u32,
     /// Whether it is known to be dead.
     pub dead: bool,
+    /// Until when it lives without another sign, in milliseconds: nobody writes anything when that is over, so whoever
+    /// waits has to look again then. `None` where the database knows who lives.
+    pub lives_until: Option<i64>,
 }
 
 /// Whether a stage may be entered, or a frontier be read.
@@ -272,6 +275,7 @@ impl Ledger {
             passed: entry.passed,
             stages: self.stages_of(entry.flush),
             dead: entry.is_dead(now),
+            lives_until: entry.lease_until,
         }
     }
 }

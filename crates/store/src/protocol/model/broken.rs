@@ -84,6 +84,7 @@ impl Model {
                     passed: entry.passed,
                     stages: ledger.stages(),
                     dead: false,
+                    lives_until: entry.lease_until,
                 }))
             }
             gate => gate,

@@ -5,9 +5,11 @@ use deltaview_graph::{Change, WorkingSet};
 use deltaview_store::{CommitOptions, Committed, Error, ErrorKind};
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::commit_points::{self, Work};
 use crate::ddl::COMMITS;
 use crate::engine::Ticket;
 use crate::error::{Context, from_postgres, is_refused};
+use crate::pipeline::alone;
 use crate::scope::{Kind, Scope};
 use crate::store::{Inner, lock};
 
@@ -18,11 +20,12 @@ impl Inner {
         change: &Change,
         options: &CommitOptions,
     ) -> Result<Committed, Error> {
+        commit_points::at(Work::AtOnce);
         let mut state = WorkingSet::partial(&self.engine.graph);
         let connection = self.connection().await?;
         let scope = Scope::new(&**connection, Kind::Write);
         let written = self.engine.run(&scope, &mut state, change, options).await?;
-        if let Err(error) = scope.keep().await {
+        if let Err(error) = alone(scope.keep()).await {
             let doing = format!(
                 "committing a change of graph `{}`",
                 self.engine.graph.name()

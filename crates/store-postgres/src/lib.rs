@@ -126,6 +126,11 @@
 mod at_once;
 mod blocking;
 mod catalog;
+#[cfg(not(feature = "commit-points"))]
+mod commit_points;
+#[cfg(feature = "commit-points")]
+#[doc(hidden)]
+pub mod commit_points;
 mod cursor;
 mod ddl;
 mod engine;

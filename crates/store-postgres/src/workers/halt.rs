@@ -8,6 +8,7 @@ use deltaview_store::{Error, ErrorKind};
 use tokio_postgres::Client;
 
 use super::way::Way;
+use crate::commit_points::{self, Work};
 use crate::follow::passes;
 use crate::pipeline::{Request, in_order};
 use crate::retry::Pauses;
@@ -26,6 +27,7 @@ impl Way<'_> {
     }
 
     async fn take_halted_once(&mut self) -> Result<i64, Error> {
+        commit_points::at(Work::Resume);
         let scope = self.session.scope()?;
         let mut looked = self.look(&scope, false).await?;
         // It was taken before, and the answer lost.
@@ -57,6 +59,7 @@ impl Way<'_> {
     }
 
     async fn abandon_once(&mut self, time: i64) -> Result<(), Error> {
+        commit_points::at(Work::Abandon);
         let engine = &self.inner.engine;
         let scope = self.session.scope()?;
         // Whose lock is free is dead.

@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 
 use super::journal::{Chunk, chunks};
 use super::way::{Doubt, Looked, Transaction, Way};
+use crate::commit_points::{self, Work};
 use crate::follow::passes;
 use crate::pipeline::Request;
 use crate::scope::Connection;
@@ -65,6 +66,7 @@ impl<'c> Way<'c> {
     }
 
     async fn one_stage(&mut self, job: &Job) -> Result<Ran, Error> {
+        commit_points::at(Work::Compute);
         let mut stages = self.open(job).await?;
         let commit = match self.compute(&mut stages).await {
             Ok(commit) => commit,
@@ -101,6 +103,7 @@ impl<'c> Way<'c> {
             });
         }
         let encoded = self.encode(job, &commit, &looked, &passed, is_new)?;
+        commit_points::at(Work::OneStage);
         if let Err(error) = self.write(scope, looked, job, &passed, encoded).await {
             if passes(&error) {
                 let job = job.clone();
@@ -203,6 +206,7 @@ impl<'c> Way<'c> {
         mut looked: Looked,
         job: &Job,
     ) -> Result<Option<Committed>, Error> {
+        commit_points::at(Work::AllStages);
         let engine = &self.inner.engine;
         let change = self.change;
         let change = change.expect("only its own worker commits a change at its end");
@@ -231,6 +235,7 @@ impl<'c> Way<'c> {
 
     /// A stage can't be computed or written: the time is abandoned, or the graph halts.
     async fn fail(&mut self, job: &Job, error: Error) -> Result<Option<Committed>, Error> {
+        commit_points::at(Work::Fail);
         self.stages.retain(|(ticket, _)| *ticket != job.ticket);
         let (vertex, message) = match error.tick() {
             Some(tick) => (tick.vertex().to_string(), tick.kind().to_string()),

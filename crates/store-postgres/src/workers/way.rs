@@ -13,6 +13,7 @@ use tokio_postgres::Client;
 
 use super::ledger::{Stored, concerns_others};
 use super::session::Session;
+use crate::commit_points::{self, Work};
 use crate::feed::Followers;
 use crate::follow::passes;
 use crate::listen::Hints;
@@ -154,6 +155,7 @@ impl<'c> Way<'c> {
 
     /// One look at the ledger, and what follows from it.
     async fn step(&mut self) -> Result<Option<Committed>, Error> {
+        commit_points::at(Work::Turn);
         let scope = self.session.scope()?;
         let mut looked = self.look(&scope, true).await?;
         let next = self
@@ -356,6 +358,7 @@ impl<'c> Way<'c> {
         if self.course.held().next().is_none() {
             return Ok(());
         }
+        commit_points::at(Work::GiveUp);
         let scope = self.session.scope()?;
         let mut looked = self.look(&scope, false).await?;
         self.course.give_up(&mut looked.ledger);

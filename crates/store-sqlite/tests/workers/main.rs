@@ -84,7 +84,7 @@ impl Place for Temp {
         }
     }
 
-    fn left_over(&self) -> i64 {
+    fn left_over(&self, _: &SqliteStore) -> i64 {
         let sql = "SELECT (SELECT count(*) FROM deltaview_times) + (SELECT count(*) FROM deltaview_journal)";
         let left = self.connection().query_row(sql, [], |row| row.get(0));
         left.unwrap()

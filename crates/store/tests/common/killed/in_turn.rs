@@ -45,6 +45,8 @@ pub(crate) struct Victim {
 const FIRST: u32 = 1;
 const SECOND: u32 = 2;
 const THIRD: u32 = 3;
+/// So long a test takes all points.
+const ENOUGH: Duration = Duration::from_secs(20);
 /// Not longer than it takes to see that somebody is in the way.
 const SOON: Duration = Duration::from_millis(200);
 
@@ -55,19 +57,25 @@ pub(crate) fn kill_in_turn<P: Place>(test: &str, victim: &Victim) -> Vec<String>
         return Vec::new();
     }
     let (mut points, mut slowest) = (Vec::new(), Duration::ZERO);
-    for point in 1.. {
-        match kill_at::<P>(test, victim, point) {
-            Some((stopped, took)) => {
-                slowest = slowest.max(took);
-                points.push(stopped);
-            }
-            None => break,
-        }
+    let (began, is_patient) = (
+        Instant::now(),
+        std::env::var_os("DELTAVIEW_KILLS").is_some(),
+    );
+    let (mut point, mut leaves_out) = (1, false);
+    while let Some((stopped, took)) = kill_at::<P>(test, victim, point) {
+        slowest = slowest.max(took);
+        points.push(stopped);
+        // Where the machine has much else to do, some are left out, unless many kills were asked for.
+        leaves_out = !is_patient && began.elapsed() > ENOUGH;
+        point += if leaves_out { 5 } else { 1 };
     }
     println!(
         "{test}: {} kills, the slowest recovery {slowest:?}",
         points.len()
     );
+    if leaves_out {
+        return points;
+    }
     let reached: BTreeSet<&str> = points.iter().map(String::as_str).collect();
     for work in victim.works {
         for moment in P::MOMENTS {

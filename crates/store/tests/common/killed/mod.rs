@@ -50,7 +50,7 @@ pub(crate) trait Place: Sized {
     /// What there is to be read, in one state; and the changes of that state that are later than a time.
     fn state(&self, store: &Self::Store, depot: &Depot, after: i64) -> State;
     /// How many rows are left of times in flight.
-    fn left_over(&self) -> i64;
+    fn left_over(&self, store: &Self::Store) -> i64;
     /// How long a recovery may take: from when a worker is killed until what it held is finished, or is no more.
     fn longest_recovery(lease: Duration) -> Duration;
 }

@@ -92,7 +92,7 @@ impl Oracle {
         self.check_past(reader, of);
         let status = reader.status().unwrap();
         assert!(status.in_flight.is_empty(), "{status:?}");
-        assert_eq!(place.left_over(), 0, "rows of times in flight");
+        assert_eq!(place.left_over(reader), 0, "rows of times in flight");
         let mut names: Vec<Name> = self.committed.iter().map(|(name, _)| *name).collect();
         names.sort();
         let all = names.len();

@@ -1,8 +1,15 @@
 //! deltaview beside its peers, with all state in memory.
 
 mod deltaview_memory;
+mod differential;
 mod maps;
 
 fn main() {
-    deltaview_peers_frame::main(&[("deltaview", deltaview_memory::make), ("maps", maps::make)]);
+    deltaview_peers_frame::main(&[
+        ("deltaview", deltaview_memory::make),
+        ("maps", maps::make),
+        ("differential-dataflow/reduce", differential::reduce),
+        ("differential-dataflow/count", differential::count),
+        ("differential-dataflow/weights", differential::weights),
+    ]);
 }

@@ -1,6 +1,9 @@
-//! What the benchmarks measure: the query of the README, with as many products and baskets as wanted, and [`meters`].
+//! What the benchmarks measure: the query of the README, with as many products and baskets as wanted; [`meters`], what
+//! is measured beside peers; [`operators`], one at a time; and further [`workloads`].
 
 pub mod meters;
+pub mod operators;
+pub mod workloads;
 
 use deltaview::prelude::*;
 

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod bench;
 mod ci;
 mod fuzz;
 mod postgres;
@@ -27,6 +28,8 @@ mod tidy;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Xtask {
+    /// What deltaview costs: its benchmarks by criterion, or beside its peers, or counted in instructions.
+    Bench(bench::Options),
     /// Everything a change must pass, in order, stopping at the first step that fails.
     Ci,
     /// Run the oracle's random graphs for some minutes, each time others.
@@ -48,6 +51,7 @@ enum Xtask {
 
 fn main() -> ExitCode {
     let outcome = match Xtask::parse() {
+        Xtask::Bench(options) => bench::run(&options),
         Xtask::Ci => ci::run(),
         Xtask::Fuzz(options) => fuzz::run(options),
         Xtask::Schema(options) => schema::run(&options),

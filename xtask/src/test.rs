@@ -23,7 +23,7 @@ const OWN_SERVER: &str = "on_postgres::own_server::";
 /// Runs the doctests, then all other tests, passing `runner_args` on to the latter's runner.
 pub(crate) fn run(runner_args: &[String], postgres: Postgres) -> Result<()> {
     let server = match postgres {
-        Postgres::Needed => Some(postgres::Server::find_or_start()?),
+        Postgres::Needed => Some(postgres::Server::find_or_start(postgres::Durability::Lost)?),
         Postgres::LeftOut => None,
     };
     let with_server = |mut command: Command| {

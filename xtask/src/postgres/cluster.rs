@@ -19,6 +19,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
+use super::Durability;
 use super::binaries::Binaries;
 use crate::process;
 
@@ -66,18 +67,18 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Makes a cluster and starts its server.
-    pub(super) fn start(binaries: &Binaries) -> Result<Self> {
+    pub(super) fn start(binaries: &Binaries, durability: Durability) -> Result<Self> {
         let user = User::for_server()?;
         let mut attempt = 1;
         loop {
-            match Self::start_once(binaries, user) {
+            match Self::start_once(binaries, user, durability) {
                 Err(error) if attempt < ATTEMPTS && is_port_taken(&error) => attempt += 1,
-                outcome => return outcome.context("cannot start a Postgres server for the tests"),
+                outcome => return outcome.context("cannot start a Postgres server"),
             }
         }
     }
 
-    fn start_once(binaries: &Binaries, user: Option<User>) -> Result<Self> {
+    fn start_once(binaries: &Binaries, user: Option<User>, durability: Durability) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("deltaview-postgres-")
             // On the socket in it no password is asked for.
@@ -92,7 +93,7 @@ impl Cluster {
         let password = password()?;
         let locale = place.init(binaries, &password)?;
         let port = free_port()?;
-        place.configure(port)?;
+        place.configure(port, durability)?;
         let keeper = place.keep(binaries)?;
         let version = place.output(&binaries.program("postgres"), &["--version"])?;
         Ok(Cluster {
@@ -194,8 +195,8 @@ impl Place<'_> {
         Err(failure)
     }
 
-    /// Says where to listen, and that this data may be lost with the machine.
-    fn configure(&self, port: u16) -> Result<()> {
+    /// Says where to listen, and whether this data may be lost with the machine.
+    fn configure(&self, port: u16, durability: Durability) -> Result<()> {
         let sockets = self
             .folder
             .to_str()
@@ -203,7 +204,11 @@ impl Place<'_> {
         let sockets = sockets.replace('\\', r"\\").replace('\'', "''");
         let settings = format!(
             "\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{sockets}'\n\
-             max_connections = 200\nfsync = off\nfull_page_writes = off\n"
+             max_connections = 200\n{}",
+            match durability {
+                Durability::Lost => "fsync = off\nfull_page_writes = off\n",
+                Durability::Kept => "",
+            }
         );
         let file = OpenOptions::new()
             .append(true)

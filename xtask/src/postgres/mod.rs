@@ -1,4 +1,4 @@
-//! A Postgres server for the tests that need one.
+//! A Postgres server for the tests and the benchmarks that need one.
 //!
 //! Tests find the server in the variable [`VARIABLE`]. Those that stop and start a server make one of their own, with the
 //! programs in the folder that [`PROGRAMS_VARIABLE`] names. Where a person has set it, that server is theirs and is
@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 #[cfg(unix)]
 mod binaries;
@@ -29,7 +29,16 @@ postgresql-server`; macOS: `brew install postgresql`). Its programs, initdb amon
 and in /usr/lib/postgresql/*/bin; no server needs to run;
   - set DELTAVIEW_TEST_POSTGRES to the URL of a server and a user of it who may create databases: \
 `postgres://user:password@host:5432/database`;
-  - leave out the tests that need a server: `cargo xtask test --skip-postgres`.";
+  - leave out what needs a server: `cargo xtask test --skip-postgres`, `cargo xtask bench --only sqlite`.";
+
+/// What a server of ours does for its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It may be lost with the machine: for tests, which are faster so.
+    Lost,
+    /// As Postgres does by itself: for benchmarks, whose numbers would be no server's otherwise.
+    Kept,
+}
 
 /// A server that the tests may use; one that was started for them stops when this is dropped.
 pub(crate) enum Server {
@@ -41,24 +50,24 @@ pub(crate) enum Server {
 
 impl Server {
     /// The given server, or a new one.
-    pub(crate) fn find_or_start() -> Result<Self> {
+    pub(crate) fn find_or_start(durability: Durability) -> Result<Self> {
         if std::env::var_os(VARIABLE).is_some_and(|url| !url.is_empty()) {
             eprintln!("postgres: the server that {VARIABLE} names");
             return Ok(Server::Given(Programs::find()));
         }
-        Self::start()
+        Self::start(durability)
     }
 
     #[cfg(unix)]
-    fn start() -> Result<Self> {
+    fn start(durability: Durability) -> Result<Self> {
         let binaries = binaries::Binaries::find_or_install()?;
-        let cluster = cluster::Cluster::start(&binaries)?;
+        let cluster = cluster::Cluster::start(&binaries, durability)?;
         eprintln!("postgres: {cluster}");
         Ok(Server::Started(cluster, Programs(binaries.folder().into())))
     }
 
     #[cfg(not(unix))]
-    fn start() -> Result<Self> {
+    fn start(_: Durability) -> Result<Self> {
         anyhow::bail!("a server for the tests is started on Unix only.\n{ADVICE}")
     }
 
@@ -70,6 +79,17 @@ impl Server {
         }
         if let Some(Programs(folder)) = self.programs() {
             command.env(PROGRAMS_VARIABLE, folder);
+        }
+    }
+
+    /// Its URL, with the password.
+    pub(crate) fn url(&self) -> Result<String> {
+        match self {
+            Server::Given(_) => {
+                std::env::var(VARIABLE).with_context(|| format!("{VARIABLE} is no UTF-8"))
+            }
+            #[cfg(unix)]
+            Server::Started(cluster, _) => Ok(cluster.url().to_owned()),
         }
     }
 

@@ -7,6 +7,7 @@ mod measure;
 mod report;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 pub use deltaview_benches::meters::{Group, Meter, Read, User};
@@ -78,6 +79,10 @@ pub struct Options {
     /// How many look-ups by key are measured.
     #[arg(long, default_value_t = 1_000)]
     pub lookups: u64,
+    /// For how many seconds at most changes are measured, and as long updates, look-ups and range reads each. What there is
+    /// no time for comes unmeasured, so that all peers end with the same sums.
+    #[arg(long, default_value_t = 20.0)]
+    pub seconds: f64,
     /// The seed of the reads.
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
@@ -87,6 +92,12 @@ pub struct Options {
     /// The server, where there is one: `postgres://…`. The peer makes a schema of its own and drops it.
     #[arg(long)]
     pub url: Option<String>,
+}
+
+impl Options {
+    fn budget(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
 }
 
 /// How a peer is made.

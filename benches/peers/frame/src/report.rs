@@ -36,8 +36,13 @@ pub struct Report {
     pub preload: u64,
     /// How many reads a change had.
     pub batch: usize,
+    /// How many reads were measured; less than asked for where the time was up.
+    pub timed_reads: u64,
     /// How many reads a second were taken in, in changes of that size.
     pub reads_a_second: f64,
+    /// For how long all threads of the process ran for a read, in nanoseconds: what other processes do to a measurement is
+    /// not in there. None where the system does not tell.
+    pub cpu_ns_a_read: Option<f64>,
     /// What one change of that size took.
     pub change: Option<Quantiles>,
     /// What one inserted read took, at full state.

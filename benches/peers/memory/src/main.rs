@@ -3,6 +3,7 @@
 mod deltaview_memory;
 mod differential;
 mod maps;
+mod recompute;
 
 fn main() {
     deltaview_peers_frame::main(&[
@@ -11,5 +12,6 @@ fn main() {
         ("differential-dataflow/reduce", differential::reduce),
         ("differential-dataflow/count", differential::count),
         ("differential-dataflow/weights", differential::weights),
+        ("recompute", recompute::make),
     ]);
 }

@@ -52,6 +52,14 @@ const LAST: &str = "\
 |     1 |         1 | Basket id: 1 total: $24 |
 |     1 |         2 | Basket id: 2 total: $8  |
 +-------+-----------+-------------------------+
+
+The view as of before the price changed:
++-------+-----------+-------------------------+
+| count | basket_id | text                    |
++=============================================+
+|     1 |         1 | Basket id: 1 total: $23 |
+|     1 |         2 | Basket id: 2 total: $6  |
++-------+-----------+-------------------------+
 ";
 
 fn receipts(arguments: &[&str]) -> anyhow::Result<String> {
@@ -166,6 +174,33 @@ fn flights_in_memory() {
     for batch in ["10000", "97"] {
         let out = flights(&["--store", "memory", "--batch", batch, "--verify", "--amend"]).unwrap();
         assert_eq!(verified(&out), [SAMPLE, SAMPLE], "{out}");
+    }
+}
+
+/// As of any time the views are what SQL computes from the rows that were loaded by then: before the first change, in the
+/// middle of the weather and of the flights, before the amendment and after it.
+#[test]
+fn flights_as_of_past_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("flights.db");
+    for place in [["--store", "memory"], ["--db", text(&db)]] {
+        let mut options = vec!["--batch", "500", "--amend"];
+        options.extend(place);
+        let times = ["0", "7", "8", "10", "12", "13"];
+        options.extend(times.iter().flat_map(|time| ["--as-of", time]));
+        let out = flights(&options).unwrap();
+        let verified = verified(&out);
+        assert_eq!(verified.len(), times.len(), "{out}");
+        assert_eq!(verified[0][0], "carrier_days       0 rows", "{out}");
+        assert_ne!(verified[3], SAMPLE, "a part is loaded: {out}");
+        let distinct: std::collections::BTreeSet<_> = verified.iter().collect();
+        assert!(distinct.len() > 3, "{out}");
+        options.extend(["--as-of", "9999"]);
+        let error = flights(&options).unwrap_err();
+        assert!(
+            error.to_string().contains("has not come to time 9999"),
+            "{error}"
+        );
     }
 }
 

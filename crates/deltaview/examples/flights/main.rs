@@ -6,7 +6,8 @@
 //!
 //! Loads the five tables of nycflights13 in batches, and shows the views: delays by carrier and day, traffic by pair
 //! of airports, flights by the planes' manufacturer, delays by visibility. `--verify` computes each view anew by SQL
-//! and compares every row; `--amend` changes some of what was loaded. The data in the repository is a sample: see the
+//! and compares every row; `--amend` changes some of what was loaded; `--as-of N` does the same as `--verify` for the
+//! views as they were at time N, when a part of the files was loaded. The data in the repository is a sample: see the
 //! README beside it for the whole.
 //!
 //! Read `views.rs` first: it is the query. `tables.rs` has the rows, `data.rs` reads the files, `load.rs`, `amend.rs`
@@ -21,6 +22,7 @@ mod tables;
 mod verify;
 mod views;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -58,6 +60,10 @@ pub(crate) struct Options {
     /// Cancel a day's flights and rename a carrier, in one change.
     #[arg(long)]
     amend: bool,
+    /// Verify the views as of time N too, over the raw rows that were loaded by then: each change is a time. Can be given
+    /// more than once.
+    #[arg(long, value_name = "N")]
+    as_of: Vec<i64>,
 }
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flights/data");
@@ -118,6 +124,20 @@ fn work<S: Store>(
     views: Views,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
+    load_and_amend(store, options, inputs, views, out)?;
+    for &time in &options.as_of {
+        verify_as_of(store, time, options, views, out)?;
+    }
+    Ok(())
+}
+
+fn load_and_amend<S: Store>(
+    store: &mut S,
+    options: &Options,
+    inputs: Inputs,
+    views: Views,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let loader = Loader {
         data: &options.data,
         batch: options.batch,
@@ -145,7 +165,7 @@ fn work<S: Store>(
         for earlier in store.view(views.amendments).iter()? {
             raw.amend(&earlier?.0)?;
         }
-        verify(store, raw, views, out)?;
+        verify(store, raw, views, None, out)?;
     }
     if !options.amend {
         return Ok(());
@@ -192,7 +212,7 @@ fn work<S: Store>(
     }
     if let Some(raw) = &raw {
         raw.amend(&amendment)?;
-        verify(store, raw, views, out)?;
+        verify(store, raw, views, None, out)?;
     }
     Ok(())
 }
@@ -225,14 +245,43 @@ fn first_rows<S: Store, T: Row, K: IndexKey>(view: View<'_, S, T, K>) -> anyhow:
     Ok(render_table(rows))
 }
 
+/// Verifies the views as they were at a time, over the rows that were loaded by then and as they were amended by then.
+fn verify_as_of<S: Store>(
+    store: &S,
+    time: i64,
+    options: &Options,
+    views: Views,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let then = store.as_of(time)?;
+    let loaded = then.view(views.loaded).iter()?;
+    let loaded: BTreeMap<String, u64> = loaded
+        .map(|row| row.map(|(file, _)| (file.table, file.rows)))
+        .collect::<Result<_, _>>()?;
+    let rows = HumanCount(loaded.values().sum());
+    writeln!(
+        out,
+        "\nThe views as of time {time}, when {rows} raw rows were loaded:"
+    )?;
+    let raw = Raw::load_first(&options.data, |table| {
+        let rows = loaded.get(table).copied().unwrap_or(0);
+        usize::try_from(rows).unwrap_or(usize::MAX)
+    })?;
+    for earlier in then.view(views.amendments).iter()? {
+        raw.amend(&earlier?.0)?;
+    }
+    verify(store, &raw, views, Some(time), out)
+}
+
 fn verify<S: Store>(
     store: &S,
     raw: &Raw,
     views: Views,
+    at: Option<i64>,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let compared = raw.verify(store, views)?;
+    let compared = raw.verify(store, views, at)?;
     let took = begun.elapsed().as_secs_f64();
     writeln!(
         out,

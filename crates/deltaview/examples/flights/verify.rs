@@ -37,6 +37,14 @@ pub(crate) struct Raw {
 impl Raw {
     /// Reads the five files of a folder.
     pub(crate) fn load(folder: &Path) -> anyhow::Result<Self> {
+        Self::load_first(folder, |_| usize::MAX)
+    }
+
+    /// Reads the first rows of the five files of a folder: of each file as many as are asked for.
+    pub(crate) fn load_first(
+        folder: &Path,
+        rows_of: impl Fn(&str) -> usize,
+    ) -> anyhow::Result<Self> {
         let mut sql = Connection::open_in_memory()?;
         sql.execute_batch(TABLES)?;
         let transaction = sql.transaction()?;
@@ -51,7 +59,7 @@ impl Raw {
             let mut insert = transaction
                 .prepare(&insert)
                 .with_context(|| format!("the columns of `{name}`"))?;
-            for row in file.texts()? {
+            for row in file.texts()?.take(rows_of(name)) {
                 insert.execute(rusqlite::params_from_iter(row?))?;
             }
         }
@@ -73,30 +81,33 @@ impl Raw {
         Ok(())
     }
 
-    /// Compares every view with what SQL says. Returns the name of each with the number of rows compared.
+    /// Compares every view with what SQL says: as it is, or as it was at a time. Returns the name of each with the number
+    /// of rows compared.
     pub(crate) fn verify<S: Store>(
         &self,
         store: &S,
         views: Views,
+        at: Option<i64>,
     ) -> anyhow::Result<Vec<(&'static str, usize)>> {
         Ok(vec![
             (
                 "carrier_days",
-                self.compare(store, views.carrier_days)
+                self.compare(store, views.carrier_days, at)
                     .context("view `carrier_days`")?,
             ),
             (
                 "routes",
-                self.compare(store, views.routes).context("view `routes`")?,
+                self.compare(store, views.routes, at)
+                    .context("view `routes`")?,
             ),
             (
                 "manufacturers",
-                self.compare(store, views.manufacturers)
+                self.compare(store, views.manufacturers, at)
                     .context("view `manufacturers`")?,
             ),
             (
                 "visibility",
-                self.compare(store, views.visibility)
+                self.compare(store, views.visibility, at)
                     .context("view `visibility`")?,
             ),
         ])
@@ -106,12 +117,15 @@ impl Raw {
         &self,
         store: &S,
         view: ViewHandle<T, K>,
+        at: Option<i64>,
     ) -> anyhow::Result<usize> {
         let mut query = self.sql.prepare(T::SQL)?;
         let expected: ZSet<T> = query
             .query_map([], T::from_sql)?
             .collect::<Result<_, _>>()?;
-        let kept = store.view(view).iter()?.into_zset()?;
+        let view = store.view(view);
+        let view = at.map_or(Ok(view), |time| view.as_of(time))?;
+        let kept = view.iter()?.into_zset()?;
         let difference = kept.try_sub(&expected)?;
         if !difference.is_empty() {
             bail!(

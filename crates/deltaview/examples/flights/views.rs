@@ -3,9 +3,11 @@
 //!
 //! Each view groups the flights first and joins the groups, not the flights: a carrier that is renamed touches its
 //! 365 days rather than its 58,000 flights.
+//!
+//! Every view has history: so it can be verified as of any time, over the rows that were loaded by then.
 
 use deltaview::prelude::*;
-use deltaview::{BuildError, Row};
+use deltaview::{BuildError, Retention, Row};
 
 use super::tables::{Airline, Airport, Flight, Plane, Weather};
 
@@ -127,6 +129,13 @@ pub(crate) fn graph() -> Result<(Graph, Inputs, Views), BuildError> {
         let routes = routes(flights, airports.into()).view_by("routes", Route::by_pair());
         let manufacturers = manufacturers(flights, planes.into())
             .view_by("manufacturers", Manufacturer::by_manufacturer());
+        let visibility = visibility(flights, weather).view_by("visibility", Visibility::by_miles());
+        let loaded_files = loaded.view_by("files_loaded", Loaded::by_table());
+        let amended = amendments.view_by("days_amended", Amendment::by_day());
+        let kept = Retention::Forever;
+        g.with_history(carrier_days, kept);
+        g.with_history(routes, kept);
+        g.with_history(manufacturers, kept);
         let views = Views {
             carrier_days,
             worst_days: g.also_by(carrier_days, CarrierDay::by_delay_minutes()),
@@ -134,9 +143,9 @@ pub(crate) fn graph() -> Result<(Graph, Inputs, Views), BuildError> {
             busiest_routes: g.also_by(routes, Route::by_flights()),
             manufacturers,
             busiest_manufacturers: g.also_by(manufacturers, Manufacturer::by_flights()),
-            visibility: visibility(flights, weather).view_by("visibility", Visibility::by_miles()),
-            loaded: loaded.view_by("files_loaded", Loaded::by_table()),
-            amendments: amendments.view_by("days_amended", Amendment::by_day()),
+            visibility: g.with_history(visibility, kept),
+            loaded: g.with_history(loaded_files, kept),
+            amendments: g.with_history(amended, kept),
         };
         let inputs = Inputs {
             airlines: airlines.handle(),

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Products and line items are joined by the product's name, summed up by basket, and written out as receipts. Then
-//! the price of one product changes, and only the receipts that it is on are computed again.
+//! the price of one product changes, and only the receipts that it is on are computed again. The view as of before the
+//! price changed can still be read.
 //!
 //! Read `query.rs` first: it has the rows and the query.
 
@@ -15,6 +16,7 @@ mod support;
 
 use std::io::{self, Write};
 
+use anyhow::Context;
 use clap::Parser;
 use deltaview::prelude::*;
 
@@ -42,7 +44,8 @@ pub(crate) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<()>
                 out,
                 "\nThe view again, read from the same store (memory ends with the process):"
             )?;
-            show(&store, shop, out)
+            show(&store, shop, out)?;
+            show_past(&store, shop, out)
         }
         Kept::Sqlite(file) => {
             writeln!(out, "The view is kept in {}", file.display())?;
@@ -68,7 +71,8 @@ fn keep<S: Store>(
             out,
             "\nIt has receipts from an earlier run (delete it to begin again):"
         )?;
-        return show(&store, shop, out);
+        show(&store, shop, out)?;
+        return show_past(&store, shop, out);
     }
     sell(&mut store, shop, out)?;
     drop(store);
@@ -77,7 +81,9 @@ fn keep<S: Store>(
         out,
         "\nThe view again, read by a new store opened on the same database:"
     )?;
-    show(&open()?, shop, out)
+    let store = open()?;
+    show(&store, shop, out)?;
+    show_past(&store, shop, out)
 }
 
 /// The two changes: the first sales, then a new price.
@@ -117,5 +123,15 @@ fn sell<S: Store>(store: &mut S, shop: Shop, out: &mut impl Write) -> anyhow::Re
 fn show<S: Store>(store: &S, shop: Shop, out: &mut impl Write) -> anyhow::Result<()> {
     let receipts = store.view(shop.receipts).iter()?.into_zset()?;
     writeln!(out, "{receipts}")?;
+    Ok(())
+}
+
+/// The view as it was before its last change.
+fn show_past<S: Store>(store: &S, shop: Shop, out: &mut impl Write) -> anyhow::Result<()> {
+    let view = store.view(shop.receipts);
+    let changed = view.times()?.next().context("the view has changed")??;
+    let then = view.as_of(changed - 1)?;
+    writeln!(out, "\nThe view as of before the price changed:")?;
+    writeln!(out, "{}", then.iter()?.into_zset()?)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The query: products and line items in, receipts out.
 
-use deltaview::BuildError;
 use deltaview::prelude::*;
+use deltaview::{BuildError, Retention};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Indexable)]
 pub(crate) struct Product {
@@ -41,6 +41,8 @@ pub(crate) struct Shop {
 /// FROM products JOIN line_items ON name = product_name
 /// GROUP BY basket_id
 /// ```
+///
+/// The view has history: what it was at each time can be read later.
 pub(crate) fn graph() -> Result<(Graph, Shop), BuildError> {
     Graph::build("receipts", |g| {
         let products = g.input::<Product>("products");
@@ -59,7 +61,10 @@ pub(crate) fn graph() -> Result<(Graph, Shop), BuildError> {
         Shop {
             products: products.handle(),
             line_items: line_items.handle(),
-            receipts: receipts.view_by("receipts", Receipt::by_basket_id()),
+            receipts: g.with_history(
+                receipts.view_by("receipts", Receipt::by_basket_id()),
+                Retention::Forever,
+            ),
         }
     })
 }

@@ -97,7 +97,7 @@ impl Feeds {
         view: ViewHandle<T, K>,
         (table, vertex): (TableId, &str),
         wanted: &str,
-        (time, stored): (i64, &dyn Fn() -> Result<VecDeque<Delta<T>>, Error>),
+        (time, stored): (i64, &ReadStored<'_, T>),
     ) -> Result<Subscription<T>, Error> {
         let mut followers = self.followers();
         let found = followers.iter().find_map(|follower| match follower {
@@ -152,6 +152,9 @@ trait Push: Send + Sync {
 
 /// What an iteration at a time changed of a view.
 type DeltaOf<T> = Box<dyn Fn(i64, &Changes) -> Delta<T> + Send + Sync>;
+
+/// Reads the deltas that are stored behind a past time.
+type ReadStored<'s, T> = dyn Fn() -> Result<VecDeque<Delta<T>>, Error> + 's;
 
 /// The deltas that one follower has not consumed.
 struct Queue<T> {

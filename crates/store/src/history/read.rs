@@ -57,9 +57,11 @@ impl<'s, S: Store> AsOf<'s, S> {
     }
 }
 
+type NextPage<'s, I> = dyn FnMut() -> Result<Vec<I>, Error> + 's;
+
 /// Items of the past, read lazily in pages. After an error there are no more.
 pub struct Pages<'s, I> {
-    next: Option<Box<dyn FnMut() -> Result<Vec<I>, Error> + 's>>,
+    next: Option<Box<NextPage<'s, I>>>,
     page: VecDeque<I>,
 }
 

@@ -107,7 +107,10 @@ impl<K2: IndexKey, T: Row> SecondaryPast<T> for ByKey<K2, T> {
 }
 
 /// What each iteration changed, in the order of their times.
-struct Log<T>(VecDeque<(i64, Vec<(Arc<T>, Weight)>)>);
+struct Log<T>(VecDeque<(i64, Shared<T>)>);
+
+/// Rows with weights, which others have too.
+type Shared<T> = Vec<(Arc<T>, Weight)>;
 
 impl<T: Row> Log<T> {
     /// The deltas behind a time and up to another: whole ones, until there are so many rows.
@@ -322,10 +325,10 @@ impl WorkingSet {
         view: ViewHandle<T, K>,
     ) -> Result<&dyn Past<K, T>, HandleError> {
         let table = graph.view_table(view)?.id();
-        let past: &Box<dyn Past<K, T>> = self
+        let past = self
             .history(table)
             .timeline(view.index)
-            .downcast_ref()
+            .downcast_ref::<Box<dyn Past<K, T>>>()
             .expect("the handle has the key type of its index");
         Ok(past.as_ref())
     }

@@ -1,6 +1,7 @@
 //! A change that is committed at once, in one transaction; and how it is found out about where its `COMMIT` was lost.
 
-use deadpool_postgres::Object;
+use std::time::Duration;
+
 use deltaview_graph::{Change, WorkingSet};
 use deltaview_store::{CommitOptions, Committed, Error, ErrorKind};
 use tokio_postgres::types::{ToSql, Type};
@@ -9,9 +10,14 @@ use crate::commit_points::{self, Work};
 use crate::ddl::COMMITS;
 use crate::engine::Ticket;
 use crate::error::{Context, from_postgres, is_refused};
-use crate::pipeline::alone;
-use crate::scope::{Kind, Scope};
-use crate::store::{Inner, lock};
+use crate::lent::Lent;
+use crate::pipeline::{alone, in_order};
+use crate::scope::{Connection, Kind, Scope};
+use crate::store::Inner;
+use crate::workers::Deadline;
+
+/// How long the lock of the graph is waited for at least when it is asked whether a change was committed.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Inner {
     /// One attempt. Nothing that was read before is trusted: somebody else may have committed since.
@@ -19,12 +25,20 @@ impl Inner {
         &self,
         change: &Change,
         options: &CommitOptions,
+        deadline: &Deadline,
     ) -> Result<Committed, Error> {
         commit_points::at(Work::AtOnce);
         let mut state = WorkingSet::partial(&self.engine.graph);
-        let connection = self.connection().await?;
-        let scope = Scope::new(&**connection, Kind::Write);
-        let written = self.engine.run(&scope, &mut state, change, options).await?;
+        let connection = Lent::new(self.connection_within(deadline).await?);
+        let scope = Scope::new(&connection, Kind::Write).patient(deadline.patience());
+        let written = match self.engine.run(&scope, &mut state, change, options).await {
+            Ok(written) => written,
+            Err(error) => {
+                drop(scope);
+                let lent = &connection;
+                return Err(self.as_timeout(error, deadline, lent.client()).await);
+            }
+        };
         if let Err(error) = alone(scope.keep()).await {
             let doing = format!(
                 "committing a change of graph `{}`",
@@ -33,8 +47,7 @@ impl Inner {
             if is_refused(&error) {
                 return Err(from_postgres(error, &doing));
             }
-            // The connection is of no more use, and the pool may have no other place for one.
-            drop(Object::take(connection));
+            connection.close();
             if !self.find_out(&written.ticket).await? {
                 let message =
                     format!("{doing}: the connection was lost, and nothing was committed");
@@ -75,7 +88,10 @@ impl Inner {
     /// Nothing, if that was so long ago that it is forgotten.
     async fn look_up(&self, ticket: &Ticket) -> Result<Option<bool>, Error> {
         let doing = || "asking whether a change was committed".to_string();
-        let scope = Scope::new(self.connection().await?, Kind::Write);
+        // Somebody else may have the lock or the connections.
+        let deadline = Deadline::within(LOOK.max(self.retry_for));
+        let connection = Lent::new(self.connection_within(&deadline).await?);
+        let scope = Scope::new(&connection, Kind::Write).patient(deadline.patience());
         let client = scope.client();
         scope.begin().await.context(doing)?;
         // The server may not know yet that the connection is lost, and wait for the transaction to go on. Other
@@ -93,7 +109,7 @@ impl Inner {
             .await
             .context(doing)?;
         // It has the lock until it has ended: what is read behind it is how it ended.
-        lock(client, self.engine.lock_key).await.context(doing)?;
+        in_order(vec![self.engine.lock(&scope)]).await?;
         let commits = self.engine.place(COMMITS);
         let sql = format!(
             "SELECT EXISTS (SELECT 1 FROM {commits} WHERE \"graph\" = $1 AND \"t\" = $2 AND \"id\"::text = $3), \

@@ -3,7 +3,11 @@
 //! the program. For the tests of this crate: no part of the interface.
 #![cfg_attr(
     not(feature = "commit-points"),
-    expect(unreachable_pub, reason = "reached by the tests, with the feature")
+    expect(
+        unreachable_pub,
+        dead_code,
+        reason = "reached by the tests, with the feature"
+    )
 )]
 
 /// What the statements are for.

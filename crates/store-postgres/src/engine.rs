@@ -176,10 +176,13 @@ impl Engine {
     }
 
     /// The request that waits for all others who change the graph.
-    pub(crate) fn lock<'a>(&'a self, client: &'a Client) -> Request<'a, ()> {
+    pub(crate) fn lock<'a, C: Connection + Sync>(&'a self, scope: &'a Scope<C>) -> Request<'a, ()> {
         Box::pin(async move {
             let sql = "SELECT pg_catalog.pg_advisory_xact_lock($1)";
-            let locked = execute(client, sql, &[(&self.lock_key, Type::INT8)]).await;
+            // Who drops this meanwhile leaves it so.
+            scope.connection().waits_for_a_lock(true);
+            let locked = execute(scope.client(), sql, &[(&self.lock_key, Type::INT8)]).await;
+            scope.connection().waits_for_a_lock(false);
             locked.map_err(|error| self.failed(error, "waiting for other changes"))
         })
     }
@@ -276,7 +279,7 @@ impl Engine {
             return Vec::new();
         }
         let client = scope.client();
-        let mut requests = vec![self.begin(scope), self.lock(client)];
+        let mut requests = vec![self.begin(scope), self.lock(scope)];
         if scope.kind == Kind::Savepoint {
             requests.push(Box::pin(async move {
                 let stored = catalog::stored_entries(client, &self.graph, &self.namespace).await;

@@ -140,6 +140,7 @@ mod fetch;
 mod follow;
 mod history;
 mod json;
+mod lent;
 mod listen;
 mod names;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures::FutureExt;
@@ -23,9 +24,23 @@ fn in_order() -> String {
         .concat()
 }
 
+/// The statement that bounds how long a transaction waits for a lock. A time-out that the connection has stays where it is
+/// shorter. Times are written with their units, as intervals are; 0 is none at all.
+fn lock_timeout(patience: Duration) -> String {
+    // Not before the patience is over. It is an integer of 32 bits.
+    let most = (patience.as_millis() + 1).min(i32::MAX as u128);
+    format!(
+        "SELECT pg_catalog.set_config('lock_timeout', LEAST({most}, NULLIF(EXTRACT(epoch FROM \
+         pg_catalog.current_setting('lock_timeout')::interval) * 1000, 0))::bigint::text, true)"
+    )
+}
+
 /// A connection, borrowed or owned.
 pub(crate) trait Connection {
     fn client(&self) -> &Client;
+
+    /// A lock is waited for from here on, or is not any more. Whoever owns the connection may have to know.
+    fn waits_for_a_lock(&self, _waits: bool) {}
 }
 
 impl Connection for &Client {
@@ -60,14 +75,19 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn begin(self) -> String {
-        match self {
+    /// `patience`: for how long a lock is waited for at most, unless the connection waits for less.
+    fn begin(self, patience: Option<Duration>) -> String {
+        let begin = match self {
             Self::Write => format!("BEGIN ISOLATION LEVEL READ COMMITTED{}", in_order()),
             Self::Read => format!(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off{}",
                 in_order()
             ),
             Self::Savepoint => format!("SAVEPOINT {SAVEPOINT}"),
+        };
+        match patience {
+            Some(patience) => format!("{begin}; {}", lock_timeout(patience)),
+            None => begin,
         }
     }
 
@@ -93,6 +113,7 @@ impl Kind {
 pub(crate) struct Scope<C: Connection> {
     connection: C,
     pub(crate) kind: Kind,
+    patience: Option<Duration>,
     /// Whether its beginning was sent, and not its end.
     is_open: AtomicBool,
 }
@@ -103,8 +124,15 @@ impl<C: Connection> Scope<C> {
         Self {
             connection,
             kind,
+            patience: None,
             is_open: AtomicBool::new(false),
         }
+    }
+
+    /// The same, which waits for each lock for so long at most.
+    pub(crate) fn patient(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -117,7 +145,7 @@ impl<C: Connection> Scope<C> {
 
     /// Begins it.
     pub(crate) async fn begin(&self) -> Result<(), tokio_postgres::Error> {
-        let sql = self.kind.begin();
+        let sql = self.kind.begin(self.patience);
         // Sent in the same breath.
         self.is_open.store(true, Ordering::Relaxed);
         self.client().batch_execute(&sql).await

@@ -52,14 +52,18 @@ pub(crate) enum Access {
 /// stage: see [`Self::commit_with`].
 ///
 /// A future that is dropped takes its transaction back, before the connection is used again. A statement that is under
-/// way goes on to its end first: whoever is given the connection by the pool waits for that. If it waits for the lock of the
-/// graph, which somebody holds in a long transaction, a `lock_timeout` of the connections bounds how long.
+/// way goes on to its end first: whoever is given the connection by the pool waits for that. A connection that waits for the
+/// lock of the graph then is not given back: the pool makes another in its place.
+///
+/// A change waits for the lock of the graph, and for a connection of the pool, until its deadline, which is an
+/// [`ErrorKind::Timeout`] that says who has the lock; a shorter `lock_timeout` of the connections is an
+/// [`ErrorKind::Busy`].
 ///
 /// A pool whose connections are all held by the caller can't serve the caller's commits: inside of a transaction of your
 /// own use [`Self::commit_in`].
 #[derive(Clone)]
 pub struct PostgresStore {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -243,7 +247,7 @@ impl PostgresStore {
         let deadline = Deadline::within(options.deadline().unwrap_or(self.inner.deadline));
         let mut pauses = self.inner.pauses();
         while options.time().flush == Flush::AtEnd {
-            let error = match self.inner.commit_once(change, options).await {
+            let error = match self.inner.commit_once(change, options, &deadline).await {
                 Ok(committed) => return Ok(committed),
                 Err(error) if NotAtOnce::is(&error) => break,
                 Err(error) => error,

@@ -8,7 +8,7 @@ use deltaview_graph::{
 use deltaview_schema::{IndexKey, Row};
 use deltaview_zset::ZSet;
 
-use crate::protocol::Status;
+use crate::protocol::{Dropped, Status};
 use crate::verify::compare;
 use crate::{
     AsOf, ChangeId, CommitOptions, Delta, Error, ErrorKind, Forgotten, Moment, Rows, Subscription,
@@ -486,6 +486,7 @@ pub struct Committed {
     time: i64,
     /// None where the iteration is known by its name only.
     changes: Option<Changes>,
+    dropped: Vec<Dropped>,
 }
 
 impl Committed {
@@ -494,6 +495,7 @@ impl Committed {
         Self {
             time,
             changes: Some(changes),
+            dropped: Vec::new(),
         }
     }
 
@@ -502,7 +504,21 @@ impl Committed {
         Self {
             time,
             changes: None,
+            dropped: Vec::new(),
         }
+    }
+
+    /// The same, on whose way changes of others were dropped. For stores.
+    #[must_use]
+    pub fn with_dropped(mut self, dropped: Vec<Dropped>) -> Self {
+        self.dropped = dropped;
+        self
+    }
+
+    /// The changes of dead workers that this one has met on its way, and that could not be finished: they did not happen,
+    /// and nobody was told that they had. None but after an earlier one was [abandoned](Store::abandon).
+    pub fn dropped(&self) -> &[Dropped] {
+        &self.dropped
     }
 
     /// The time of the iteration: positive, and greater than that of every one before it. It can be

@@ -11,6 +11,7 @@
 //! | `fetch` | debug | `graph`, `vertex`, `role` of the table, `kind` of question, `questions` |
 //! | `waited` | debug | `milliseconds` for the changes of others |
 //! | `took over` | warn | `time`, of a worker that died |
+//! | `dropped` | warn | `graph`, `time`, `change`, `vertex` and `message`: the change of a worker that died does not fit any more |
 //! | `vertex` | trace | `graph`, `vertex`, `rows_in`, `rows_out` |
 //!
 //! | metric | sort | labels |
@@ -21,12 +22,14 @@
 //! | `deltaview_fetched_total` | counter | `graph`: keys, rows and ranges that were asked for |
 //! | `deltaview_wait_seconds` | histogram | `graph`: waits for the changes of others |
 //! | `deltaview_takeovers_total` | counter | `graph` |
+//! | `deltaview_dropped_total` | counter | `graph`: changes of workers that died, which do not fit any more |
 
 use std::time::Instant;
 
 use deltaview_graph::{Fetch, FetchKeys, Graph};
 use tracing::{Level, Span, debug, enabled, info_span, warn};
 
+use crate::protocol::Dropped;
 use crate::{Committed, Error, Flush};
 
 /// A commit that is watched from its beginning to its end.
@@ -143,4 +146,19 @@ pub fn took_over(graph: &Graph, time: i64) {
     #[cfg(feature = "metrics")]
     metrics::counter!("deltaview_takeovers_total", "graph" => graph.name().to_string())
         .increment(1);
+}
+
+/// The change of a worker that died does not fit any more, and is dropped.
+pub fn dropped(graph: &Graph, it: &Dropped) {
+    warn!(
+        target: "deltaview",
+        graph = graph.name(),
+        time = it.time,
+        change = it.change_id.as_str(),
+        vertex = it.vertex,
+        message = it.message,
+        "dropped"
+    );
+    #[cfg(feature = "metrics")]
+    metrics::counter!("deltaview_dropped_total", "graph" => graph.name().to_string()).increment(1);
 }

@@ -40,8 +40,8 @@ pub use history::{History, Times};
 pub use map::TimeMap;
 #[cfg(feature = "postgres")]
 pub use postgres::{
-    BlockingPostgresTimeMap, PostgresHistory, PostgresRows, PostgresSnapshot, PostgresTimeMap,
-    PostgresTimes, PostgresWatch,
+    BlockingPostgresTimeMap, PostgresForgetting, PostgresHistory, PostgresKeyTimes, PostgresRows,
+    PostgresSnapshot, PostgresTimeMap, PostgresTimes, PostgresWatch,
 };
 pub use snapshot::{Rows, Snapshot};
 #[cfg(feature = "sqlite-system")]

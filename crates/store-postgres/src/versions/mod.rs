@@ -27,7 +27,9 @@ use self::catalog::Found;
 use self::sql::Statements;
 use crate::engine::lock_key;
 use crate::error::Context;
+use crate::follow::passes;
 use crate::options::PostgresOptions;
+use crate::retry::Pauses;
 use crate::scope::{Kind, Scope};
 
 /// The pauses between two questions of a waiting handle, at the least and at the most.
@@ -39,6 +41,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_m
 /// Each question is one statement and one round trip, and so is a plain write. Writers of one map wait for each other:
 /// each holds the map's row in `deltaview_maps` until its transaction ends. Readers never wait, but where they settle a
 /// time.
+///
+/// A serialisation failure, a deadlock and a connection that is lost before anything is committed are tried again for
+/// [a while](PostgresOptions::retry_for).
 ///
 /// | column of `<map>__versions` | what it has |
 /// | --- | --- |
@@ -56,6 +61,7 @@ struct Inner {
     pool: Pool,
     spec: MapSpec,
     statements: Statements,
+    retry_for: Duration,
 }
 
 impl fmt::Debug for PostgresVersions {
@@ -138,6 +144,7 @@ impl PostgresVersions {
                 pool,
                 spec: spec.clone(),
                 statements,
+                retry_for: options.retry_for,
             }),
         })
     }
@@ -166,6 +173,20 @@ impl PostgresVersions {
             self.name()
         );
         Error::new(ErrorKind::NotDeltaview, message)
+    }
+
+    /// Does something that can be done again until it succeeds, or fails for a reason that does not pass.
+    async fn retried<R>(
+        &self,
+        act: impl AsyncFn() -> Result<R, VersionsError>,
+    ) -> Result<R, VersionsError> {
+        let mut pauses = Pauses::lasting(self.inner.retry_for);
+        loop {
+            match act().await {
+                Err(VersionsError::Store(error)) if passes(&error) && pauses.wait().await => {}
+                done => return done,
+            }
+        }
     }
 
     async fn connection(&self) -> Result<Object, Error> {

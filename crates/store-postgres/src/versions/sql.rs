@@ -68,7 +68,11 @@ pub(super) struct Statements {
     pub(super) state: String,
     /// now, keys, data → the time: all in one.
     pub(super) put: String,
-    /// now → the time.
+    /// key, t, transaction → whether t is forgotten, whether that transaction has put the key then.
+    pub(super) put_by: String,
+    /// Waits for all who write.
+    pub(super) lock: String,
+    /// now → the time, the backend, the transaction.
     pub(super) draw: String,
     /// keys, data: at the last time.
     pub(super) insert: String,
@@ -97,6 +101,8 @@ impl Statements {
         let draw = format!(
             "UPDATE {maps} SET \"last\" = GREATEST($2, \"last\" + 1) WHERE \"map\" = $1 RETURNING \"last\""
         );
+        // Whose it is: a write whose `COMMIT` is lost is found by it.
+        let signed = ", pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id()::xid::text";
         let insert = |time: &str, from: &str, keys: &str| {
             format!(
                 "INSERT INTO {table} (\"key\", \"t\", \"data\") SELECT r.k, {time}, r.d FROM {from}unnest({keys}) AS r (k, d)"
@@ -112,7 +118,12 @@ impl Statements {
                 "WITH clock AS ({draw}), put AS ({}) SELECT \"last\" FROM clock",
                 insert("clock.\"last\"", "clock, ", "$3::bytea[], $4::bytea[]")
             ),
-            draw,
+            put_by: format!(
+                "SELECT \"horizon\" > $3, EXISTS (SELECT 1 FROM {table} AS v WHERE v.\"key\" = $2 AND v.\"t\" = $3 \
+                 AND v.xmin::text = $4) FROM {maps} WHERE \"map\" = $1"
+            ),
+            lock: format!("SELECT 1 FROM {maps} WHERE \"map\" = $1 FOR UPDATE"),
+            draw: draw + signed,
             insert: insert(
                 &format!("(SELECT \"last\" FROM {maps} WHERE \"map\" = $1)"),
                 "",

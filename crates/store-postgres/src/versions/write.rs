@@ -7,8 +7,17 @@ use tokio_postgres::{Client, Row, Transaction};
 
 use super::{PostgresVersions, Values, behind, sql_limit, version};
 use crate::error::{Context, from_postgres, is_integer_overflow, is_refused};
+use crate::lent::Lent;
 use crate::pipeline::{Failure, Request, in_order};
+use crate::retry::Pauses;
 use crate::scope::{Connection, Kind, Scope};
+
+/// The transaction that a write is made in.
+struct Writer {
+    backend: i32,
+    /// As rows have it that it puts.
+    transaction: String,
+}
 
 /// What a statement is given at most, unless one row has more.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
@@ -70,22 +79,97 @@ impl PostgresVersions {
     }
 
     /// As [`Versions::write`](deltaview_store::versions::Versions::write). One round trip; two, where something is expected
-    /// or the old values are wanted, or where there is much.
+    /// or the old values are wanted, or where there is much: then the second is the `COMMIT`, and if its answer is lost, the
+    /// database is asked whether it was done.
     ///
     /// # Errors
     ///
-    /// As there; [`ErrorKind::Uncertain`] where the connection is lost while it is written; [`ErrorKind::UnsupportedKey`]
-    /// where a key has more bytes than Postgres can hold, about 2,700.
+    /// As there; [`ErrorKind::Uncertain`] where the connection is lost while a write of one round trip is made, of which the
+    /// time is not known yet, or where the database does not come back in time to be asked;
+    /// [`ErrorKind::UnsupportedKey`] where a key has more bytes than Postgres can hold, about 2,700.
     pub async fn write(&self, now: i64, batch: &Batch) -> Result<Written, VersionsError> {
-        let connection = self.connection().await?;
         let chunks = chunks(batch);
-        if let ([chunk], None, false) = (chunks.as_slice(), &batch.expected, batch.with_old) {
+        self.retried(async || self.write_once(now, batch, &chunks).await)
+            .await
+    }
+
+    async fn write_once(
+        &self,
+        now: i64,
+        batch: &Batch,
+        chunks: &[Chunk<'_>],
+    ) -> Result<Written, VersionsError> {
+        let connection = self.connection().await?;
+        if let ([chunk], None, false) = (chunks, &batch.expected, batch.with_old) {
             return self.put(&connection, now, chunk).await;
         }
-        let scope = Scope::new(connection, Kind::Write);
-        let written = self.write_scoped(&scope, now, batch, &chunks).await?;
-        scope.keep().await.map_err(|error| self.uncertain(error))?;
-        Ok(written)
+        let connection = Lent::new(connection);
+        let scope = Scope::new(&connection, Kind::Write);
+        let (written, by) = self.write_scoped(&scope, now, batch, chunks).await?;
+        let Err(error) = scope.keep().await else {
+            return Ok(written);
+        };
+        if is_refused(&error) {
+            return Err(self.failed(error).into());
+        }
+        connection.close();
+        let key = batch.writes.keys().next();
+        match self.find_out(key, written.time, &by).await {
+            Some(true) => Ok(written),
+            Some(false) => Err(self.nothing_written(error).into()),
+            None => Err(self.uncertain(error).into()),
+        }
+    }
+
+    fn nothing_written(&self, error: tokio_postgres::Error) -> Error {
+        let message = format!(
+            "{}: the connection was lost, and nothing was written",
+            self.writing()
+        );
+        Error::new(ErrorKind::Disconnected, message).caused_by(error)
+    }
+
+    /// Whether a write was committed whose connection was lost while that was done; nothing where it can't be known.
+    async fn find_out(&self, key: Option<&Vec<u8>>, time: i64, by: &Writer) -> Option<bool> {
+        // What leaves nothing behind can't be looked for.
+        let key = key?;
+        let mut pauses = Pauses::lasting(self.inner.retry_for);
+        loop {
+            match self.look_up(key, time, by).await {
+                Ok(found) => return found,
+                Err(_) if pauses.wait().await => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    async fn look_up(&self, key: &[u8], time: i64, by: &Writer) -> Result<Option<bool>, Error> {
+        let doing = || format!("asking whether map `{}` was written", self.name());
+        let scope = Scope::new(self.connection().await?, Kind::Write);
+        let client = scope.client();
+        scope.begin().await.context(doing)?;
+        // The server may not know yet that the connection is lost, and wait for the transaction to go on.
+        let stop = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+                    WHERE pid = $1 AND backend_xid::text = $2";
+        let stopped: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&by.backend, Type::INT4), (&by.transaction, Type::TEXT)];
+        client.query_typed(stop, &stopped).await.context(doing)?;
+        // It has the row of the map until it has ended: what is read behind it is how it ended.
+        let map = self.name();
+        let lock: [(&(dyn ToSql + Sync), Type); 1] = [(&map, Type::TEXT)];
+        let locked = client.query_typed(&self.sql().lock, &lock).await;
+        locked.context(doing)?;
+        let values: [(&(dyn ToSql + Sync), Type); 4] = [
+            (&map, Type::TEXT),
+            (&key, Type::BYTEA),
+            (&time, Type::INT8),
+            (&by.transaction, Type::TEXT),
+        ];
+        let row = client.query_typed_one(&self.sql().put_by, &values).await;
+        let row = row.context(doing)?;
+        let is_forgotten: bool = row.try_get(0).context(doing)?;
+        let is_there: bool = row.try_get(1).context(doing)?;
+        Ok((is_there || !is_forgotten).then_some(is_there))
     }
 
     /// [`Self::write`] inside of the caller's own transaction, on any connection to the database: the batch and what else
@@ -103,7 +187,7 @@ impl PostgresVersions {
         batch: &Batch,
     ) -> Result<Written, VersionsError> {
         let scope = Scope::new(tx.client(), Kind::Savepoint);
-        let written = self
+        let (written, _) = self
             .write_scoped(&scope, now, batch, &chunks(batch))
             .await?;
         scope.keep().await.map_err(|error| self.failed(error))?;
@@ -123,6 +207,10 @@ impl PostgresVersions {
             (&chunk.keys, Type::BYTEA_ARRAY),
             (&chunk.data, Type::BYTEA_ARRAY),
         ];
+        if client.is_closed() {
+            let message = format!("{}: the connection was lost before", self.writing());
+            return Err(Error::new(ErrorKind::Disconnected, message).into());
+        }
         let rows = client
             .query_typed(&self.sql().put, &values)
             .await
@@ -145,7 +233,7 @@ impl PostgresVersions {
         now: i64,
         batch: &Batch,
         chunks: &[Chunk<'_>],
-    ) -> Result<Written, VersionsError> {
+    ) -> Result<(Written, Writer), VersionsError> {
         let (client, map, newest) = (scope.client(), self.name(), i64::MAX);
         let mut wanted: Vec<&[u8]> = Vec::new();
         wanted.extend(
@@ -188,6 +276,14 @@ impl PostgresVersions {
             Err(error) => return Err(self.out_of_time(error)),
         };
         let time = self.time_of(answers[1].first())?;
+        let drawn = &answers[1][0];
+        let by = (|| {
+            Ok::<_, tokio_postgres::Error>(Writer {
+                backend: drawn.try_get(1)?,
+                transaction: drawn.try_get(2)?,
+            })
+        })();
+        let by = by.context(|| self.writing())?;
         let mut found: Vec<Option<Version>> = answers[2]
             .iter()
             .map(|row| version(row, 2))
@@ -198,7 +294,7 @@ impl PostgresVersions {
             expected.check(map, newest.as_ref())?;
         }
         let old = found.into_iter().map(|version| version?.data).collect();
-        Ok(Written { time, old })
+        Ok((Written { time, old }, by))
     }
 
     fn request<'a>(
@@ -231,6 +327,10 @@ impl PostgresVersions {
     ///
     /// As there.
     pub async fn settle(&self, time: i64) -> Result<(), VersionsError> {
+        self.retried(async || self.settle_once(time).await).await
+    }
+
+    async fn settle_once(&self, time: i64) -> Result<(), VersionsError> {
         let connection = self.connection().await?;
         let map = self.name();
         let values: [(&(dyn ToSql + Sync), Type); 2] = [(&map, Type::TEXT), (&time, Type::INT8)];
@@ -247,6 +347,10 @@ impl PostgresVersions {
     ///
     /// As there.
     pub async fn forget(&self, before: i64) -> Result<(), VersionsError> {
+        self.retried(async || self.forget_once(before).await).await
+    }
+
+    async fn forget_once(&self, before: i64) -> Result<(), VersionsError> {
         let connection = self.connection().await?;
         let map = self.name();
         let values: [(&(dyn ToSql + Sync), Type); 2] = [(&map, Type::TEXT), (&before, Type::INT8)];
@@ -266,6 +370,11 @@ impl PostgresVersions {
     ///
     /// As there.
     pub async fn sweep(&self, from: Option<&Place>, limit: usize) -> Result<Swept, VersionsError> {
+        self.retried(async || self.sweep_once(from, limit).await)
+            .await
+    }
+
+    async fn sweep_once(&self, from: Option<&Place>, limit: usize) -> Result<Swept, VersionsError> {
         let connection = self.connection().await?;
         let (time, key) = from.map_or((i64::MIN, Vec::new()), behind);
         let (map, limit) = (self.name(), sql_limit(limit));

@@ -28,7 +28,7 @@ impl Way<'_> {
 
     async fn take_halted_once(&mut self) -> Result<i64, Error> {
         commit_points::at(Work::Resume);
-        let scope = self.session.scope()?;
+        let scope = self.scope()?;
         let mut looked = self.look(&scope, false).await?;
         // It was taken before, and the answer lost.
         let held = self.course.held().next().map(Ticket::time);
@@ -61,7 +61,7 @@ impl Way<'_> {
     async fn abandon_once(&mut self, time: i64) -> Result<(), Error> {
         commit_points::at(Work::Abandon);
         let engine = &self.inner.engine;
-        let scope = self.session.scope()?;
+        let scope = self.scope()?;
         // Whose lock is free is dead.
         self.suspect(time);
         let mut looked = self.look(&scope, false).await?;
@@ -100,6 +100,7 @@ impl Way<'_> {
 
     /// Makes ready for another attempt, where the error is one that passes.
     async fn again(&mut self, error: Error, pauses: &mut Pauses) -> Result<(), Error> {
+        let error = self.as_timeout(error).await;
         if !passes(&error) || !pauses.wait().await {
             return Err(error);
         }

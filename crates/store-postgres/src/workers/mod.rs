@@ -15,6 +15,8 @@ mod halt;
 mod inside;
 mod journal;
 mod ledger;
+#[cfg(test)]
+mod replay;
 mod session;
 mod stage;
 mod way;
@@ -71,11 +73,11 @@ impl Inner {
     }
 
     /// A session, and the names for what is done with it.
-    async fn worker(&self) -> Result<(Session, WorkerId, ChangeId), Error> {
+    async fn worker(&self, deadline: &Deadline) -> Result<(Session, WorkerId, ChangeId), Error> {
         let mut pauses = self.pauses();
         loop {
             let begun = async {
-                let session = Session::begin(self).await?;
+                let session = Session::begin(self, deadline).await?;
                 let connection = session.connection()?;
                 let (worker, change) = self.draw_names(connection.client()).await?;
                 Ok((session, worker, change))
@@ -96,7 +98,7 @@ impl Inner {
     ) -> Result<Committed, Error> {
         // What is of another graph has no stages either.
         self.engine.graph.stages(change)?;
-        let (session, worker, drawn) = self.worker().await?;
+        let (session, worker, drawn) = self.worker(&deadline).await?;
         let id = options.id().cloned().unwrap_or(drawn);
         let course = Course::new(*options.time(), id, worker, None);
         let way = Way::new(self, session, course, Some(change), deadline);
@@ -121,7 +123,7 @@ impl Inner {
     /// Takes the first time that has halted, and brings it to its end.
     pub(crate) async fn resume_halted(&self) -> Result<i64, Error> {
         let deadline = Deadline::within(self.deadline);
-        let (session, worker, _) = self.worker().await?;
+        let (session, worker, _) = self.worker(&deadline).await?;
         let course = Course::without_change(worker, None);
         let mut way = Way::new(self, session, course, None, deadline);
         match way.take_halted().await {
@@ -140,7 +142,7 @@ impl Inner {
     /// Takes a time back: as if it had never been.
     pub(crate) async fn abandon(&self, time: i64) -> Result<(), Error> {
         let deadline = Deadline::within(self.deadline);
-        let (session, worker, _) = self.worker().await?;
+        let (session, worker, _) = self.worker(&deadline).await?;
         let course = Course::without_change(worker, None);
         let mut way = Way::new(self, session, course, None, deadline);
         let abandoned = way.abandon(time).await;

@@ -10,6 +10,7 @@ use futures::FutureExt;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::way::Deadline;
 use crate::engine::{Engine, key_of};
 use crate::error::Context;
 use crate::pipeline::Failure;
@@ -26,9 +27,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) async fn begin(inner: &Inner) -> Result<Self, Error> {
+    pub(super) async fn begin(inner: &Inner, deadline: &Deadline) -> Result<Self, Error> {
         Ok(Self {
-            connection: Some(Arc::new(inner.connection().await?)),
+            connection: Some(Arc::new(inner.connection_within(deadline).await?)),
             backend: None,
             locked: BTreeSet::new(),
         })
@@ -36,9 +37,9 @@ impl Session {
 
     /// Takes another connection in the place of one that is lost. The server may not know yet that it is lost, and keep
     /// its locks: it is told.
-    pub(super) async fn renew(&mut self, inner: &Inner) -> Result<(), Error> {
+    pub(super) async fn renew(&mut self, inner: &Inner, deadline: &Deadline) -> Result<(), Error> {
         self.close();
-        let connection = inner.connection().await?;
+        let connection = inner.connection_within(deadline).await?;
         if let Some(backend) = self.backend.take() {
             let engine = &inner.engine;
             let locked = self.locked.iter().map(|time| engine.time_key(*time));

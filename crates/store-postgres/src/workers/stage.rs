@@ -78,7 +78,7 @@ impl<'c> Way<'c> {
                 return Err(error);
             }
         };
-        let scope = self.session.scope()?;
+        let scope = self.scope()?;
         let mut looked = match self.look(&scope, true).await {
             Ok(looked) => looked,
             Err(error) => {
@@ -135,7 +135,7 @@ impl<'c> Way<'c> {
     async fn compute(&self, stages: &mut Stages<'c>) -> Result<Commit, Error> {
         let engine = &self.inner.engine;
         let mut state = WorkingSet::partial(&engine.graph);
-        let scope = self.session.scope()?;
+        let scope = self.scope()?;
         let step = stages.begin(&mut state)?;
         engine.compute(&scope, false, step).await
     }
@@ -241,10 +241,14 @@ impl<'c> Way<'c> {
             Some(tick) => (tick.vertex().to_string(), tick.kind().to_string()),
             None => (format!("stage {}", job.stage), error.to_string()),
         };
-        let scope = self.session.scope()?;
+        let scope = self.scope()?;
         let mut looked = self.look(&scope, false).await?;
         let failed = self.course.fail(&mut looked.ledger, job, &vertex, &message);
         self.commit(scope, &looked, Vec::new()).await?;
+        if let Some(dropped) = self.course.dropped() {
+            observe::dropped(&self.inner.engine.graph, &dropped);
+            self.dropped.push(dropped);
+        }
         let is_asked_for = job.own || self.resumed == Some(job.ticket.time());
         match failed {
             Some(Failed::Abandoned | Failed::Halted) if is_asked_for => Err(error),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
 use deltaview_graph::{Change, Commit, Stages};
-use deltaview_store::protocol::{Course, Job, Ledger, Next, Ticket, TimedOut, Wait};
+use deltaview_store::protocol::{Course, Dropped, Job, Ledger, Next, Ticket, TimedOut, Wait};
 use deltaview_store::{Committed, Error, ErrorKind, Flush, observe};
 use tokio_postgres::Client;
 
@@ -25,6 +25,9 @@ use crate::store::Inner;
 /// The first pause before the ledger is looked at again, and the longest one.
 const FIRST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(20);
+
+/// How long a lock or a connection is waited for at least.
+const LEAST: Duration = Duration::from_millis(100);
 
 /// A transaction of a worker's.
 pub(super) type Transaction = Scope<Arc<Object>>;
@@ -44,11 +47,21 @@ impl Deadline {
         }
     }
 
+    /// For how long a lock or a connection is waited for at most: also where there is no time left, as long as somebody
+    /// may have it who is just at work.
+    pub(crate) fn patience(&self) -> Duration {
+        self.left().max(LEAST)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
     pub(crate) fn left(&self) -> Duration {
         self.within.saturating_sub(self.began.elapsed())
     }
 
-    fn waited(&self) -> i64 {
+    pub(crate) fn waited(&self) -> i64 {
         i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
@@ -78,6 +91,8 @@ pub(super) struct Way<'c> {
     pub(super) change: Option<&'c Change>,
     /// The worker's iterations in stages, by their tickets.
     pub(super) stages: Vec<(Ticket, Stages<'c>)>,
+    /// The changes of others that do not fit any more.
+    pub(super) dropped: Vec<Dropped>,
     /// The time that was resumed.
     pub(super) resumed: Option<i64>,
     pub(super) doubt: Option<Doubt<'c>>,
@@ -102,6 +117,7 @@ impl<'c> Way<'c> {
             course,
             change,
             stages: Vec::new(),
+            dropped: Vec::new(),
             resumed: None,
             doubt: None,
             is_in_doubt: false,
@@ -113,6 +129,7 @@ impl<'c> Way<'c> {
     /// Goes on until the change is committed, or can't be.
     pub(super) async fn go(mut self) -> Result<Committed, Error> {
         let done = self.reach_the_end().await;
+        let done = done.map(|it| it.with_dropped(std::mem::take(&mut self.dropped)));
         // If this can't be said, it is seen by the end of the session.
         if self.give_up().await.is_ok() {
             self.session.end(&self.inner.engine);
@@ -126,7 +143,7 @@ impl<'c> Way<'c> {
             let error = match self.step().await {
                 Ok(Some(committed)) => return Ok(committed),
                 Ok(None) => continue,
-                Err(error) => error,
+                Err(error) => self.as_timeout(error).await,
             };
             if !passes(&error) || !pauses.wait().await {
                 return Err(error);
@@ -137,10 +154,21 @@ impl<'c> Way<'c> {
         }
     }
 
+    /// What an error is, if it is that the graph's lock was waited for until the deadline.
+    pub(super) async fn as_timeout(&self, error: Error) -> Error {
+        match self.session.connection() {
+            Ok(connection) => {
+                let client = connection.client();
+                self.inner.as_timeout(error, &self.deadline, client).await
+            }
+            Err(_) => error,
+        }
+    }
+
     /// Takes another connection in the place of one that is lost.
     pub(super) async fn renew(&mut self, pauses: &mut Pauses) -> Result<(), Error> {
         self.is_in_doubt = true;
-        while let Err(error) = self.session.renew(self.inner).await {
+        while let Err(error) = self.session.renew(self.inner, &self.deadline).await {
             if !passes(&error) || !pauses.wait().await {
                 return Err(error);
             }
@@ -156,7 +184,7 @@ impl<'c> Way<'c> {
     /// One look at the ledger, and what follows from it.
     async fn step(&mut self) -> Result<Option<Committed>, Error> {
         commit_points::at(Work::Turn);
-        let scope = self.session.scope()?;
+        let scope = self.scope()?;
         let mut looked = self.look(&scope, true).await?;
         let next = self
             .course
@@ -184,6 +212,12 @@ impl<'c> Way<'c> {
                 waited.map(|()| None)
             }
         }
+    }
+
+    /// A transaction, not begun. It waits for locks until the deadline.
+    pub(super) fn scope(&self) -> Result<Transaction, Error> {
+        let scope = self.session.scope()?;
+        Ok(scope.patient(self.deadline.patience()))
     }
 
     /// The times that this worker holds.
@@ -214,7 +248,7 @@ impl<'c> Way<'c> {
         let mut followers = Followers::default();
         let mut got = Vec::new();
         let name = self.course.change_id();
-        let mut requests = vec![engine.begin(scope), engine.lock(client)];
+        let mut requests = vec![engine.begin(scope), engine.lock(scope)];
         // Whoever takes the lock of a time has that of the graph.
         if !wanted.is_empty() {
             requests.push(Box::pin(async {
@@ -359,7 +393,7 @@ impl<'c> Way<'c> {
             return Ok(());
         }
         commit_points::at(Work::GiveUp);
-        let scope = self.session.scope()?;
+        let scope = self.scope()?;
         let mut looked = self.look(&scope, false).await?;
         self.course.give_up(&mut looked.ledger);
         if looked.is_as_it_was() {

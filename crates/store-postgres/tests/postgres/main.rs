@@ -38,6 +38,7 @@ mod on_postgres {
     mod order;
     mod own_server;
     mod verify;
+    mod versions;
     mod work;
     mod workers;
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use deltaview_graph::{Change, Commit, JournalEntry, Stages, WorkingSet};
 use deltaview_store::protocol::{
-    AtOnce, Course, Evidence, Job, Ledger, Next, Passed, Refusal, Request, Status, Ticket,
+    AtOnce, Course, Dropped, Evidence, Job, Ledger, Next, Passed, Refusal, Request, Status, Ticket,
     TimedOut, Wait, WorkerId,
 };
 use deltaview_store::{ChangeId, CommitOptions, Committed, Error, Flush, observe};
@@ -38,6 +38,7 @@ struct Way<'c> {
     course: Course,
     change: Option<&'c Change>,
     stages: Vec<(Ticket, Stages<'c>)>,
+    dropped: Vec<Dropped>,
     began: Instant,
     deadline: Instant,
 }
@@ -204,10 +205,12 @@ impl SqliteStore {
             course,
             change,
             stages: Vec::new(),
+            dropped: Vec::new(),
             began,
             deadline: began + deadline,
         };
         let result = self.go_on(&mut way);
+        let result = result.map(|it| it.with_dropped(std::mem::take(&mut way.dropped)));
         if way.course.held().next().is_some() {
             // Where this fails the lease runs out.
             let _ = self.transact(Work::GiveUp, |_, ledger, _| {
@@ -285,6 +288,10 @@ impl SqliteStore {
         let failed = self.transact(Work::Fail, |_, ledger, _| {
             Ok(way.course.fail(ledger, job, &vertex, &message))
         })?;
+        if let Some(dropped) = way.course.dropped() {
+            observe::dropped(&self.engine.graph, &dropped);
+            way.dropped.push(dropped);
+        }
         if failed.is_some() && (job.own || way.change.is_none()) {
             Err(error)
         } else {

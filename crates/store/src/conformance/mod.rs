@@ -368,6 +368,7 @@ suite! { $
         a_failure_in_a_later_stage_halts_until_it_is_resumed
         what_is_abandoned_has_never_been
         later_changes_that_had_gone_ahead_are_made_again
+        what_was_left_and_does_not_fit_any_more_is_dropped_and_told
         many_workers_lose_and_double_nothing
         one_name_at_two_workers_is_one_change
         the_status_says_how_the_workers_stand

@@ -10,7 +10,7 @@ use deltaview_schema::Index;
 use deltaview_zset::{Keyed, Weight};
 
 use super::Harness;
-use super::rows::{Line, Product};
+use super::rows::{Account, Line, Product};
 use super::support::{Dice, Must, Opened, failed, graph, once, words};
 use crate::{ChangeId, Committed, Error, ErrorKind, Flush, Store, Time};
 
@@ -377,6 +377,73 @@ pub fn later_changes_that_had_gone_ahead_are_made_again<H: Harness>() {
     let change = store.change().insert(words_in, words(["word"]));
     let again = change.change_id(name("ahead")).commit().must();
     assert_eq!(again.time(), 2);
+}
+
+/// A keyed table whose rows are counted by owner, and these counts counted: a change of it that is computed after an earlier
+/// one was abandoned may have no row to change.
+pub fn what_was_left_and_does_not_fit_any_more_is_dropped_and_told<H: Harness>() {
+    if !H::STAGES_OVERLAP {
+        return;
+    }
+    let (reached, is_reached) = mpsc::channel::<()>();
+    let (go, may_go) = mpsc::channel::<()>();
+    let may_go = std::sync::Mutex::new(may_go);
+    let (graph, (accounts, view)) = graph(|g| {
+        let accounts = g.table("accounts", Account::by_id());
+        let owners = accounts.group_by(Account::by_owner()).count().named("owners");
+        let by_count = Index::new("count", move |owners: &Keyed<Option<String>, Weight>| {
+            if owners.key.as_deref() == Some("bad") {
+                reached.send(()).expect("the case waits for it");
+                let may_go = may_go.lock().expect("nobody else");
+                may_go.recv().expect("the case says so");
+                panic!("a bad owner");
+            }
+            owners.value
+        });
+        let counts = owners.group_by(by_count).count().named("counts");
+        (accounts.handle(), counts.view("view"))
+    });
+    let mut store = Opened::<H>::new(&graph);
+    let mut other = store.harness.beside(&store.store);
+    let goes = || Account::new(1, Some("bad"), 0);
+    std::thread::scope(|scope| {
+        let bad = scope.spawn(|| {
+            let change = store.store.change().insert(accounts, [goes()]);
+            change.at(Flush::EachTable).within(LONG).commit()
+        });
+        is_reached
+            .recv_timeout(LONG)
+            .expect("it is in a later stage");
+        // It has deleted the row that the other one has brought, and waits for it in vain.
+        let change = other.change().delete(accounts, 1);
+        let change = change.at(Flush::EachTable).change_id(name("deleted"));
+        let error = change
+            .within(Duration::from_millis(300))
+            .commit()
+            .expect_err("somebody is in the way");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        let status = other.status().must();
+        assert!(status.in_flight.iter().any(|it| it.time == 2 && it.passed > 0));
+        go.send(()).expect("it waits for it");
+        bad.join().expect("no panic").expect_err("a closure panics");
+    });
+    store.abandon(1).must();
+    let rest = Account::new(2, Some("good"), 0);
+    let change = store.change().insert(accounts, [rest]);
+    let last = change.at(Flush::EachTable).within(LONG).commit().must();
+    let [dropped] = last.dropped() else {
+        panic!("one is dropped: {:?}", last.dropped());
+    };
+    assert_eq!((dropped.time, &dropped.change_id), (2, &name("deleted")));
+    assert_eq!(dropped.vertex, "accounts");
+    assert_eq!(store.rows(view), once([Keyed::new(1, 1)]));
+    assert!(store.status().must().in_flight.is_empty());
+    // Its client is told why.
+    let change = store.change().delete(accounts, 1);
+    let again = change.change_id(name("deleted")).commit();
+    failed(again, "accounts");
+    let change = store.change().delete(accounts, 2).at(Flush::EachTable);
+    assert!(change.commit().must().dropped().is_empty());
 }
 
 pub fn many_workers_lose_and_double_nothing<H: Harness>() {

@@ -7,7 +7,7 @@ use deltaview_graph::{Change, JournalEntry, JournalKind, Stages, Step};
 
 use super::{MemoryStore, State};
 use crate::protocol::{
-    Course, Evidence, Failed, Job, Next, Passed, Request, Ticket, TimedOut, Wait, WorkerId,
+    Course, Dropped, Evidence, Failed, Job, Next, Passed, Request, Ticket, TimedOut, Wait, WorkerId,
 };
 use crate::{ChangeId, CommitOptions, Committed, Error, Flush, Store, observe};
 
@@ -86,6 +86,10 @@ impl Names {
     }
 }
 
+#[cfg(all(test, feature = "conformance"))]
+#[path = "replay.rs"]
+mod replay;
+
 /// A change on its way. It leaves what it holds to others if it ends before its time, whatever the reason.
 struct Way<'c> {
     store: &'c MemoryStore,
@@ -93,6 +97,7 @@ struct Way<'c> {
     change: Option<&'c Change>,
     /// The worker's iterations in stages, by their tickets.
     stages: Vec<(Ticket, Stages<'c>)>,
+    dropped: Vec<Dropped>,
 }
 
 impl<'c> Way<'c> {
@@ -238,6 +243,7 @@ impl MemoryStore {
             course,
             change,
             stages: Vec::new(),
+            dropped: Vec::new(),
         };
         loop {
             let seen = self.turns();
@@ -250,12 +256,15 @@ impl MemoryStore {
                 observe::took_over(self.graph(), time);
             }
             match next? {
-                Next::Done { time, .. } => return Ok(Committed::known_by_name(time)),
+                Next::Done { time, .. } => {
+                    let dropped = std::mem::take(&mut way.dropped);
+                    return Ok(Committed::known_by_name(time).with_dropped(dropped));
+                }
                 Next::Stage(job) => match self.stage(&mut way, &mut state, &job)? {
                     Ran::Done(committed) => {
                         drop(state);
                         self.wake();
-                        return Ok(committed);
+                        return Ok(committed.with_dropped(std::mem::take(&mut way.dropped)));
                     }
                     Ran::On => {
                         drop(state);
@@ -300,6 +309,10 @@ impl MemoryStore {
         let (vertex, message) = (tick.vertex().to_string(), tick.kind().to_string());
         let failed = way.course.fail(&mut state.ledger, job, &vertex, &message);
         forget_journals(state);
+        if let Some(dropped) = way.course.dropped() {
+            observe::dropped(self.graph(), &dropped);
+            way.dropped.push(dropped);
+        }
         match failed {
             Some(Failed::Abandoned | Failed::Halted) if job.own || way.change.is_none() => {
                 Err(error)

@@ -33,6 +33,7 @@ pub struct Course {
     finished: Option<i64>,
     /// Times that were taken over since somebody asked.
     taken: Vec<i64>,
+    dropped: Option<Dropped>,
 }
 
 #[derive(Debug)]
@@ -72,6 +73,22 @@ pub struct Job {
     pub own: bool,
 }
 
+/// A change that a dead worker had journaled, and that whoever took it over could not compute: what it was made for is no
+/// more, as a row of a keyed table that came with an earlier change which was [abandoned](super::Ledger::abandon). It has
+/// not happened, and was not acknowledged. Made again under its name, it is a new change, and its client is told why it
+/// fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its time, which is no more.
+    pub time: i64,
+    /// Its name.
+    pub change_id: ChangeId,
+    /// The vertex that could not be computed.
+    pub vertex: String,
+    /// Why.
+    pub message: String,
+}
+
 /// What a worker waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
@@ -107,6 +124,7 @@ impl Course {
             gone: Vec::new(),
             finished: None,
             taken: Vec::new(),
+            dropped: None,
         }
     }
 
@@ -345,6 +363,11 @@ impl Course {
         std::mem::take(&mut self.taken)
     }
 
+    /// The change that was dropped by the last [failure](Self::fail), to be told once its transaction is committed.
+    pub fn dropped(&mut self) -> Option<Dropped> {
+        self.dropped.take()
+    }
+
     /// A stage is written: in the same transaction as its tables. The inputs are in the journal from the first one on.
     ///
     /// # Errors
@@ -374,7 +397,8 @@ impl Course {
         false
     }
 
-    /// A stage can't be computed. Returns what that means for its time; `None` where it is no longer this worker's.
+    /// A stage can't be computed. Returns what that means for its time; `None` where it is no longer this worker's. Where
+    /// it was somebody else's who is dead, and nothing of it was written, the change is [dropped](Self::dropped).
     pub fn fail(
         &mut self,
         ledger: &mut Ledger,
@@ -382,7 +406,16 @@ impl Course {
         vertex: &str,
         message: &str,
     ) -> Option<Failed> {
+        let entry = ledger.get(job.ticket.time()).cloned();
         let failed = ledger.fail(&job.ticket, vertex, message).ok();
+        if let (Some(Failed::Abandoned), false, Some(entry)) = (failed, job.own, entry) {
+            self.dropped = Some(Dropped {
+                time: entry.time,
+                change_id: entry.change_id,
+                vertex: vertex.to_string(),
+                message: message.to_string(),
+            });
+        }
         if job.own && failed.is_some() {
             self.set_own(None);
         } else if !job.own {

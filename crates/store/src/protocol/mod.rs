@@ -73,6 +73,7 @@
 //! | before `reserve` is committed | nothing was there |
 //! | with a time, inputs not in the journal (always with `AtEnd`) | the time is removed by whoever comes first |
 //! | with its inputs in the journal | finished by whoever comes first, from the stage where it stopped |
+//! | with its inputs in the journal, which do not fit any more because an earlier time was abandoned | [dropped](Dropped), and told |
 //! | between the last `pass` and the answer | committed; its change id answers a retry |
 //!
 //! # Proof
@@ -94,7 +95,7 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 
-pub use course::{Course, Job, Next, Wait};
+pub use course::{Course, Dropped, Job, Next, Wait};
 pub use halt::{Failed, Rewinding};
 pub use ledger::{Halt, InFlight, Ledger, LedgerChanges, State, Ticket, WorkerId};
 pub use refusal::{Refusal, TimedOut};

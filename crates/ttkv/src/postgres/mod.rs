@@ -3,7 +3,10 @@
 
 mod read;
 
-pub use read::{PostgresHistory, PostgresRows, PostgresSnapshot, PostgresTimes, PostgresWatch};
+pub use read::{
+    PostgresForgetting, PostgresHistory, PostgresKeyTimes, PostgresRows, PostgresSnapshot,
+    PostgresTimes, PostgresWatch,
+};
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +24,7 @@ use serde::de::DeserializeOwned;
 
 use crate::bytes::{self, Translation};
 use crate::history::Pages;
-use crate::map::{PAGE, SWEEP, over};
+use crate::map::{PAGE, over};
 use crate::watch::Seen;
 use crate::{Clock, Delta, Error, SystemClock, Time, TimeMap, Version};
 
@@ -381,7 +384,16 @@ where
         })
     }
 
-    /// As [`TimeMap::history`], and the times of its versions are those of [`TimeMap::times`].
+    /// As [`TimeMap::times`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn times(&self, key: &K) -> Result<PostgresKeyTimes<K, V>, Error> {
+        Ok(PostgresKeyTimes(self.history(key)?))
+    }
+
+    /// As [`TimeMap::history`].
     ///
     /// # Errors
     ///
@@ -408,6 +420,21 @@ where
     ///
     /// As there.
     pub async fn forget_before(&self, time: Time) -> Result<usize, Error> {
+        let mut forgetting = self.forget_in_steps(time).await?;
+        let mut deleted = 0;
+        while let Some(step) = forgetting.next().await {
+            deleted += step?;
+        }
+        Ok(deleted)
+    }
+
+    /// As [`TimeMap::forget_in_steps`]: the past is forgotten now, and each step gives back the space of a thousand
+    /// versions at most.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn forget_in_steps(&self, time: Time) -> Result<PostgresForgetting<K, V>, Error> {
         match self.versions.forget(time.nanos()).await {
             Err(VersionsError::Unsettled { .. }) => {
                 self.settle(time).await?;
@@ -415,15 +442,10 @@ where
             }
             other => other?,
         }
-        let (mut deleted, mut rest) = (0, None);
-        loop {
-            let swept = self.versions.sweep(rest.as_ref(), SWEEP).await?;
-            deleted += swept.deleted;
-            rest = swept.rest;
-            if rest.is_none() {
-                return Ok(deleted);
-            }
-        }
+        Ok(PostgresForgetting {
+            map: self.clone(),
+            rest: Some(None),
+        })
     }
 
     /// As [`TimeMap::watch`]: the server is asked at pauses that grow to a quarter of a second.
@@ -435,6 +457,26 @@ where
         Ok(PostgresWatch {
             keys: self.translation.range(&keys)?,
             seen: Seen::upto(self.versions.state().await?.last),
+            map: self.clone(),
+            waiting: VecDeque::new(),
+        })
+    }
+
+    /// As [`TimeMap::watch_since`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn watch_since(
+        &self,
+        keys: impl RangeBounds<K>,
+        time: Time,
+    ) -> Result<PostgresWatch<K, V>, Error> {
+        let keys = self.translation.range(&keys)?;
+        self.settled(time).await?;
+        Ok(PostgresWatch {
+            keys,
+            seen: Seen::upto(time.nanos()),
             map: self.clone(),
             waiting: VecDeque::new(),
         })

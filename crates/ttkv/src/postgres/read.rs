@@ -6,13 +6,13 @@ use std::fmt;
 use std::ops::RangeBounds;
 use std::time::{Duration, Instant};
 
-use deltaview_store::versions::{Changed, KeyRange, Order, Version as StoredVersion};
+use deltaview_store::versions::{Changed, KeyRange, Order, Place, Version as StoredVersion};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::PostgresTimeMap;
 use crate::history::Pages;
-use crate::map::PAGE;
+use crate::map::{PAGE, SWEEP};
 use crate::watch::Seen;
 use crate::{Change, Error, Time, Version};
 
@@ -171,6 +171,59 @@ where
         }
         let version = self.pages.pop(|version| version.time)?;
         Some(self.map.translation.version(version))
+    }
+}
+
+/// The times at which a key was set or removed, the newest first, read lazily: made by [`PostgresTimeMap::times`]. After an
+/// error there are no more.
+pub struct PostgresKeyTimes<K, V>(pub(super) PostgresHistory<K, V>);
+
+impl<K, V> fmt::Debug for PostgresKeyTimes<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresKeyTimes").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> PostgresKeyTimes<K, V>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    /// The next time.
+    pub async fn next(&mut self) -> Option<Result<Time, Error>> {
+        let version = self.0.next().await?;
+        Some(version.map(|version| version.time))
+    }
+}
+
+/// Forgetting, step by step: made by [`PostgresTimeMap::forget_in_steps`]. After an error there are no more steps.
+pub struct PostgresForgetting<K, V> {
+    pub(super) map: PostgresTimeMap<K, V>,
+    /// Behind which place the next step begins, if there is one.
+    pub(super) rest: Option<Option<Place>>,
+}
+
+impl<K, V> fmt::Debug for PostgresForgetting<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresForgetting").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> PostgresForgetting<K, V>
+where
+    K: Serialize + DeserializeOwned,
+    V: Serialize + DeserializeOwned,
+{
+    /// Makes the next step, a short transaction, and says how many versions are gone by it. Nothing: all is done.
+    pub async fn next(&mut self) -> Option<Result<usize, Error>> {
+        let from = self.rest.take()?;
+        match self.map.versions.sweep(from.as_ref(), SWEEP).await {
+            Ok(swept) => {
+                self.rest = swept.rest.map(Some);
+                Some(Ok(swept.deleted))
+            }
+            Err(error) => Some(Err(error.into())),
+        }
     }
 }
 

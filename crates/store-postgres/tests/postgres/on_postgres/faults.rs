@@ -4,10 +4,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deltaview::prelude::*;
-use deltaview_store::ErrorKind;
+use deltaview_store::{CommitOptions, ErrorKind, Flush};
 use deltaview_store_postgres::deadpool_postgres::{Hook, Manager, Pool, Runtime, Timeouts};
 use deltaview_store_postgres::tokio_postgres::NoTls;
 
@@ -267,6 +267,53 @@ async fn an_exhausted_pool_is_busy() {
     assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
     assert!(error.is_retryable());
     drop(held);
+    store.commit(&shop.change(0)).await.unwrap();
+}
+
+/// With either flush: who commits at the end waits for the lock itself, who goes stage by stage looks at the ledger first.
+#[tokio::test]
+async fn the_lock_and_the_pool_are_waited_for_until_the_deadline() {
+    let shop = Shop::new();
+    let place = Place::new();
+    let name = format!("holder {}", place.schema);
+    let soon = Duration::from_millis(200);
+    place.connect(&shop.graph).await;
+    let pool = pool(config(), 1);
+    let store = place.options().connect(pool.clone(), &shop.graph).await;
+    let store = store.unwrap();
+    let holding = named_pool(&name, 1);
+    let mut client = holding.get().await.unwrap();
+    for flush in [Flush::AtEnd, Flush::EachTable] {
+        let options = CommitOptions::new().at(flush).within(soon);
+        let tx = client.transaction().await.unwrap();
+        let lock = "SELECT pg_advisory_xact_lock($1)";
+        tx.execute(lock, &[&store.lock_key()]).await.unwrap();
+        let began = Instant::now();
+        let error = store
+            .commit_with(&shop.change(0), &options)
+            .await
+            .unwrap_err();
+        let took = began.elapsed();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.to_string().contains(&name[..20]), "{error}");
+        assert!(took >= soon && took < Duration::from_secs(4), "{took:?}");
+        // The connection is there again, and readers don't wait.
+        assert_eq!(store.time().await.unwrap(), 0);
+        tx.rollback().await.unwrap();
+        // There is no other connection.
+        let held = pool.get().await.unwrap();
+        let began = Instant::now();
+        let error = store
+            .commit_with(&shop.change(0), &options)
+            .await
+            .unwrap_err();
+        let took = began.elapsed();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.to_string().contains("the pool"), "{error}");
+        assert!(took >= soon && took < Duration::from_secs(4), "{took:?}");
+        drop(held);
+    }
+    assert!(store.status().await.unwrap().in_flight.is_empty());
     store.commit(&shop.change(0)).await.unwrap();
 }
 

@@ -206,9 +206,6 @@ async fn a_commit_that_is_dropped_while_it_waits_for_the_lock_is_nothing() {
     let mut shop = Shop::new();
     let named = Named::new(&shop, Duration::from_secs(10)).await;
     let (place, store) = (&named.place, &named.store);
-    // All connections of the pool are there: it gives out first the one that came back first.
-    let pool = store.pool();
-    drop(tokio::join!(pool.get(), pool.get(), pool.get()));
     let mut client = place.pool.get().await.unwrap();
     let tx = client.transaction().await.unwrap();
     let lock = "SELECT pg_advisory_xact_lock($1)";
@@ -225,7 +222,16 @@ async fn a_commit_that_is_dropped_while_it_waits_for_the_lock_is_nothing() {
             assert!(futures::poll!(commit.as_mut()).is_pending());
         }
     }
-    // Its connection goes on waiting, and a reader has another one.
+    // Its connection goes on waiting, and is not given back: there are others for as many readers as the pool is large.
+    let pool = store.pool();
+    let connections = futures::future::join_all((0..pool.status().max_size).map(|_| pool.get()));
+    for connection in connections.await {
+        connection
+            .unwrap()
+            .query_one("SELECT 1", &[])
+            .await
+            .unwrap();
+    }
     assert_eq!(store.time().await.unwrap(), 0);
     assert_eq!(place.number(&waiting).await, 1);
     tx.rollback().await.unwrap();

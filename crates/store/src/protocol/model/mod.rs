@@ -15,6 +15,7 @@
 
 mod actions;
 mod broken;
+mod on_store;
 mod properties;
 pub mod replay;
 mod steps;
@@ -26,6 +27,7 @@ use super::{Ledger, Ticket, WorkerId};
 use crate::{ChangeId, Flush, Time};
 
 pub use broken::Broken;
+pub use on_store::{Counted, Driven, OnStore, Rows, Transition, counted, go_walks};
 pub use properties::{PROPERTIES, Property};
 pub use workers::{Reference, Submitted, Workers};
 

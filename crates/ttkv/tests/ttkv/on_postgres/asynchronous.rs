@@ -67,6 +67,20 @@ fn it_says_what_the_blocking_one_says() {
         assert_eq!(all!(map.times_all()), times);
         assert_eq!(all!(map.iter_at(second).await.unwrap()), rows);
         assert_eq!(all!(map.history(&key("0007")).unwrap()), history);
+        let times_of: Vec<Time> = history.iter().map(|version| version.time).collect();
+        assert_eq!(all!(map.times(&key("0007")).unwrap()), times_of);
+        let mut since = map
+            .watch_since(key("0007")..=key("0008"), first)
+            .await
+            .unwrap();
+        for (time, name, value) in [(second, "0007", Some(-7)), (gone, "0008", None)] {
+            let change = since.next_within(Duration::ZERO).await.unwrap().unwrap();
+            assert_eq!(
+                (change.time, change.key, change.value),
+                (time, key(name), value)
+            );
+        }
+        assert!(since.next_within(Duration::ZERO).await.unwrap().is_none());
         assert_eq!(map.between(first, gone).await.unwrap(), delta);
         assert_eq!(
             map.between(gone, first).await.unwrap(),
@@ -115,7 +129,13 @@ fn it_says_what_the_blocking_one_says() {
         let error = map.get_at(&key("b"), Time::MAX).await.unwrap_err();
         assert!(matches!(error, Error::Future { .. }));
         // Two of 0007, the two of 0008, and one of 0001.
-        assert_eq!(map.forget_before(put).await.unwrap(), 5);
+        let steps = all!(map.forget_in_steps(put).await.unwrap());
+        assert!(
+            steps.len() > 1,
+            "more than two thousand versions are looked at"
+        );
+        assert_eq!(steps.iter().sum::<usize>(), 5);
+        assert_eq!(map.forget_before(put).await.unwrap(), 0);
         assert_eq!(map.horizon().await.unwrap(), Some(put));
         let error = map.get_at(&key("b"), gone).await.unwrap_err();
         assert!(matches!(error, Error::Forgotten { .. }));

@@ -58,7 +58,7 @@
 //! | `deltaview_cursors` | who follows which view, up to which time it has consumed it, and for how long it is waited for |
 //! | `deltaview_feed` | what iterations changed of the views that are followed |
 //!
-//! `data` is the row in CBOR, and NULL where `identity` is the row itself (below 16 bytes); `c` is the weight. A table with
+//! `data` is the row in CBOR, and NULL where `identity` is the row itself (up to 64 bytes); `c` is the weight. A table with
 //! one row a key has neither `identity` nor `c`. Columns of an index can be queried by name, `ixd__<index>__<field>`, and
 //! are native types: `bigint`, `boolean`, `uuid`, `bytea`, and `text COLLATE "C"`, which is ordered by bytes whatever the
 //! locale of the database. `None` is NULL. Names are cut to the 63 bytes that Postgres holds.

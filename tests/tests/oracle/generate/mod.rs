@@ -24,7 +24,7 @@ pub(crate) fn item() -> impl Strategy<Value = Item> {
     let b = prop_oneof![
         8 => select(vec!["", "a", "b", "é"]),
         // Longer than an identity: its row is told by a hash.
-        1 => Just("a text that is longer than an identity"),
+        1 => Just("a text that is longer than an identity, which has up to sixty-four bytes"),
     ];
     let c = prop_oneof![
         6 => -2_i64..4,

@@ -231,6 +231,31 @@ impl Graph {
         table.expect("the table id is of this graph")
     }
 
+    /// The view that has a row for each group of an aggregate's table, by the group's key; if there is one. Both have
+    /// the same keys, but for groups that are put out by nothing, so that a database may keep them in one table.
+    ///
+    /// None where the view has further indexes, or the aggregate has one group in all.
+    pub fn view_of_groups(&self, groups: TableId) -> Option<TableId> {
+        let of_groups = self.plan.tables[groups.0].schema();
+        if of_groups.role != "groups" || of_groups.primary.columns.is_empty() {
+            return None;
+        }
+        let vertices = &self.plan.vertices;
+        let reads_them = |vertex: &&Vertex| {
+            let mut inputs = vertex.inputs.iter();
+            vertex.kind == "view" && inputs.any(|input| vertices[*input].tables == [groups])
+        };
+        // A view by the key of the groups has one row a key; a view by another index of theirs has not.
+        let is_of_groups = |table: &TableId| {
+            let of_view = self.plan.tables[table.0].schema();
+            let alike = of_view.primary.columns == of_groups.primary.columns;
+            of_view.unique && of_view.secondary.is_empty() && alike
+        };
+        let views = vertices.iter().filter(reads_them);
+        let mut tables = views.flat_map(|view| view.tables.iter().copied());
+        tables.find(is_of_groups)
+    }
+
     pub(crate) fn vertex_of(&self, handle: &impl Sealed) -> Result<&Vertex, HandleError> {
         let id = handle.target().in_graph(self.plan.id, &self.plan.name)?;
         let position = self.plan.positions[id.0].expect("what a handle names is kept in the plan");

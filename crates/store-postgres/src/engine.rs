@@ -99,9 +99,7 @@ impl Engine {
             graph: graph.clone(),
             namespace: namespace.to_string(),
             lock_key: lock_key(namespace, graph.name()),
-            tables: tables
-                .map(|each| (each.id(), table(each)))
-                .collect(),
+            tables: tables.map(|each| (each.id(), table(each))).collect(),
         }
     }
 

@@ -254,7 +254,11 @@ async fn register(
     let scope = open_scope(inner, &doing()).await?;
     let engine = &inner.engine;
     let start: Option<Start> = match from {
-        Some(from) => engine.past_start(scope.client(), name, (table, from)).await?,
+        Some(from) => {
+            engine
+                .past_start(scope.client(), name, (table, from))
+                .await?
+        }
         None => None,
     };
     let past = match (&start, name) {

@@ -224,7 +224,10 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
     fn select(&self, condition: &str, is_key: bool) -> String {
         let columns = self.scanned_columns();
         match &self.at {
-            None => format!("SELECT {columns} FROM {} AS t WHERE {condition}", self.place),
+            None => format!(
+                "SELECT {columns} FROM {} AS t WHERE {condition}",
+                self.place
+            ),
             Some(at) if is_key => format!("SELECT {columns} FROM {}", at.rows_of_key(condition)),
             Some(at) => format!("SELECT {columns} FROM {}", at.rows_in_order(condition)),
         }

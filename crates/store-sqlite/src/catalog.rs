@@ -88,7 +88,9 @@ fn missing_objects<'a>(conn: &Connection, graph: &'a Graph) -> rusqlite::Result<
 
 /// The tables and indexes of a graph, without those that graphs share.
 fn objects(graph: &Graph) -> impl Iterator<Item = Object<'_>> {
-    graph.tables().iter().flat_map(|table| {
+    let tables = graph.tables().iter();
+    let tables = tables.filter(|table| graph.view_of_groups(table.id()).is_none());
+    tables.flat_map(|table| {
         let schema = table.schema();
         let indexes = schema
             .secondary

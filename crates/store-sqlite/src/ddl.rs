@@ -8,13 +8,13 @@ use deltaview_store::catalog::{Entry, FORMAT_VERSION, entries};
 
 use crate::catalog::ENTRY_COLUMNS;
 use crate::history;
-use crate::statements::{COUNT, DATA, IDENTITY, key_columns, quote, stored_name};
+use crate::statements::{COUNT, DATA, IDENTITY, STATE, key_columns, quote, stored_name};
 use crate::values::storage;
 
 /// The names of the tables that every store has.
 pub(crate) const CATALOG_TABLES: [&str; 8] = [
     "deltaview_catalog",
-    "deltaview_last_update",
+    "deltaview_written",
     "deltaview_clock",
     "deltaview_cursors",
     "deltaview_feed",
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS \"deltaview_catalog\" (
   \"format_version\" INTEGER NOT NULL,
   PRIMARY KEY (\"graph\", \"vertex\", \"role\")
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS \"deltaview_last_update\" (
+CREATE TABLE IF NOT EXISTS \"deltaview_written\" (
   \"graph\" TEXT NOT NULL,
   \"table_name\" TEXT NOT NULL,
   \"t\" INTEGER NOT NULL,
@@ -98,6 +98,9 @@ CREATE TABLE IF NOT EXISTS \"deltaview_changes\" (
   PRIMARY KEY (\"graph\", \"change_id\")
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS \"deltaview_changes__t\" ON \"deltaview_changes\" (\"graph\", \"t\");
+CREATE VIEW IF NOT EXISTS \"deltaview_last_update\" AS
+  SELECT \"graph\", \"table_name\", max(\"deltaview_written\".\"t\", \"complete\") AS \"t\"
+  FROM \"deltaview_written\" JOIN \"deltaview_clock\" USING (\"graph\");
 ";
 
 /// The statements that create the tables of a new database: the catalog's, then the graph's, with their entries in the
@@ -119,7 +122,12 @@ pub fn schema_sql(graph: &Graph) -> String {
 fn graph_sql(graph: &Graph) -> String {
     let mut sql = String::new();
     for table in graph.tables() {
-        sql.push_str(&table_sql(table.schema()));
+        if graph.view_of_groups(table.id()).is_none() {
+            let mut others = graph.tables().iter();
+            let is_shared =
+                others.any(|other| graph.view_of_groups(other.id()) == Some(table.id()));
+            sql.push_str(&table_sql(table.schema(), is_shared));
+        }
     }
     sql.push_str(&history::ddl::graph_sql(graph));
     for entry in entries(graph, None) {
@@ -140,7 +148,7 @@ fn entry_sql(entry: &Entry) -> String {
     format!(
         "INSERT INTO \"deltaview_catalog\" ({ENTRY_COLUMNS}) VALUES (\n  \
          {graph},\n  {vertex},\n  {role},\n  {table},\n  {fingerprint},\n  {description},\n  {format_version}\n);\n\
-         INSERT INTO \"deltaview_last_update\" (\"graph\", \"table_name\", \"t\") VALUES ({graph}, {table}, 0);\n"
+         INSERT INTO \"deltaview_written\" (\"graph\", \"table_name\", \"t\") VALUES ({graph}, {table}, 0);\n"
     )
 }
 
@@ -150,7 +158,7 @@ pub(crate) fn literal(text: &str) -> String {
 }
 
 /// The statements that create one table and its indexes.
-fn table_sql(schema: &TableSchema) -> String {
+fn table_sql(schema: &TableSchema, is_shared: bool) -> String {
     let table = schema.name(None);
     let mut lines: Vec<String> = Vec::new();
     let primary = schema
@@ -171,8 +179,15 @@ fn table_sql(schema: &TableSchema) -> String {
     lines.push(format!(
         "{} BLOB{}",
         quote(DATA),
-        if schema.unique { " NOT NULL" } else { "" }
+        if schema.unique && !is_shared {
+            " NOT NULL"
+        } else {
+            ""
+        }
     ));
+    if is_shared {
+        lines.push(format!("{} BLOB", quote(STATE)));
+    }
     if !schema.unique {
         lines.push(format!("{} INTEGER NOT NULL", quote(COUNT)));
     }

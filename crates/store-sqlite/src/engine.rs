@@ -3,21 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use deltaview_graph::{
-    Change, Commit, Fetch, Graph, Step, TableId, TickError, TickErrorKind, WorkingSet, Write,
-};
-use deltaview_schema::{KeyValue, TableSchema};
+use deltaview_graph::{Change, Commit, Fetch, Graph, Step, Table, TableId, WorkingSet};
+use deltaview_schema::TableSchema;
 use deltaview_store::{Error, observe};
-use deltaview_zset::{Weight, WeightOverflow};
-use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension};
 
-use crate::error::{Context, from_sqlite, is_integer_overflow};
+use crate::error::Context;
 use crate::feed;
 use crate::fetch::Reader;
 use crate::history::History;
-use crate::statements::Statements;
-use crate::values::{Bound, bind_key, bind_secondary};
+use crate::packed::Packing;
+use crate::shared::{self, Groups};
+use crate::statements::{Part, Statements};
+use crate::write::Writer;
 
 /// A graph with the statements of its tables. It has no connection.
 pub(crate) struct Engine {
@@ -25,21 +23,40 @@ pub(crate) struct Engine {
     pub(crate) tables: BTreeMap<TableId, EngineTable>,
 }
 
-/// A table with its statements.
+/// A table with its statements; or the part of a shared one.
 pub(crate) struct EngineTable {
+    /// The groups of a shared table are described as their view is, whose key they have.
     pub(crate) schema: TableSchema,
+    pub(crate) vertex: String,
     pub(crate) name: String,
+    pub(crate) packing: Packing,
+    pub(crate) part: Part,
+    /// The view whose table it is kept in.
+    shown_in: Option<TableId>,
+    /// Whether groups are kept in it.
+    has_groups: bool,
     pub(crate) statements: Statements,
     pub(crate) history: Option<History>,
 }
 
 impl EngineTable {
-    pub(crate) fn new(schema: &TableSchema) -> Self {
+    pub(crate) fn new(graph: &Graph, table: &Table) -> Self {
+        let shown_in = graph.view_of_groups(table.id());
+        let (schema, part) = match shown_in {
+            Some(view) => (graph.table(view).schema(), Part::State),
+            None => (table.schema(), Part::Data),
+        };
+        let mut tables = graph.tables().iter();
         Self {
             schema: schema.clone(),
+            vertex: table.schema().vertex.clone(),
             name: schema.name(None),
-            statements: Statements::of(schema),
             history: History::of(schema),
+            packing: Packing::of(schema),
+            part,
+            shown_in,
+            has_groups: tables.any(|other| graph.view_of_groups(other.id()) == Some(table.id())),
+            statements: Statements::of(schema, part),
         }
     }
 }
@@ -48,7 +65,7 @@ impl Engine {
     pub(crate) fn new(graph: &Graph) -> Self {
         let tables = graph.tables().iter();
         let tables = tables
-            .map(|table| (table.id(), EngineTable::new(table.schema())))
+            .map(|table| (table.id(), EngineTable::new(graph, table)))
             .collect();
         Self {
             graph: graph.clone(),
@@ -67,9 +84,6 @@ impl Engine {
         let step = self.graph.begin(state, change)?;
         let commit = self.compute(conn, step)?;
         self.write(conn, &commit, Some(time))?;
-        conn.prepare_cached("UPDATE \"deltaview_last_update\" SET \"t\" = ?2 WHERE \"graph\" = ?1")
-            .and_then(|mut statement| statement.execute((self.graph.name(), time)))
-            .context(|| self.writing_time())?;
         feed::log(conn, &self.graph, &commit, time)?;
         self.remember(conn, &commit, time)?;
         Ok(commit)
@@ -96,6 +110,7 @@ impl Engine {
         commit: &Commit,
         time: Option<i64>,
     ) -> Result<(), Error> {
+        let mut groups: BTreeMap<TableId, Groups> = BTreeMap::new();
         for writes in commit.tables() {
             let table = &self.tables[&writes.table()];
             if let Some(history) = &table.history {
@@ -103,12 +118,20 @@ impl Engine {
                 history.write(conn, &writes, time)?;
                 continue;
             }
-            let writer = Writer {
-                conn,
-                graph: &self.graph,
-                table,
-            };
+            if let Some(view) = table.shown_in {
+                groups.insert(view, Groups::gather(&writes)?);
+                continue;
+            }
+            if table.has_groups {
+                let groups = groups.remove(&writes.table()).unwrap_or_default();
+                shared::write(conn, table, &groups, Some(&writes))?;
+                continue;
+            }
+            let mut writer = Writer::new(conn, &self.graph, table);
             writes.for_each(|write| writer.write(write))?;
+        }
+        for (view, groups) in groups {
+            shared::write(conn, &self.tables[&view], &groups, None)?;
         }
         Ok(())
     }
@@ -120,6 +143,11 @@ impl Engine {
             Reader { conn, table }.answer(fetch)?;
         }
         Ok(())
+    }
+
+    /// A table that is not kept in another one.
+    pub(crate) fn table(&self, table: TableId) -> &EngineTable {
+        &self.tables[&table]
     }
 
     /// The time of the last iteration that is complete.
@@ -147,126 +175,4 @@ impl Engine {
     pub(crate) fn writing_time(&self) -> String {
         format!("writing the time of graph `{}`", self.graph.name())
     }
-}
-
-/// Writes the rows of one table.
-struct Writer<'a> {
-    conn: &'a Connection,
-    graph: &'a Graph,
-    table: &'a EngineTable,
-}
-
-impl<'a> Writer<'a> {
-    fn write(&self, write: Write<'_>) -> Result<(), Error> {
-        let written = match write {
-            Write::Put {
-                key,
-                secondary,
-                data,
-            } => self.put(key, secondary, data),
-            Write::Delete { key } => self.delete(key, None),
-            Write::Add {
-                key,
-                secondary,
-                identity,
-                data,
-                weight,
-                before,
-            } => {
-                let identity = identity.as_bytes();
-                let row = NewRow {
-                    key,
-                    secondary,
-                    identity,
-                    data,
-                };
-                match before {
-                    Some(before) if before != 0 && before + weight == 0 => {
-                        self.delete(key, Some(identity))
-                    }
-                    Some(before) if before != 0 => self.set(&row, before + weight),
-                    _ => self.add(&row, weight),
-                }
-            }
-            _ => unreachable!("a write of a kind that this version of the graph does not make"),
-        };
-        written.map_err(|error| self.error(error))
-    }
-
-    fn error(&self, error: rusqlite::Error) -> Error {
-        if is_integer_overflow(&error) {
-            let kind = TickErrorKind::WeightOverflow(WeightOverflow);
-            return TickError::new(self.graph.name(), &self.table.schema.vertex, kind).into();
-        }
-        from_sqlite(error, &format!("writing table `{}`", self.table.name))
-    }
-
-    fn put(
-        &self,
-        key: &[KeyValue<'_>],
-        secondary: &[KeyValue<'_>],
-        data: &[u8],
-    ) -> rusqlite::Result<()> {
-        let schema = &self.table.schema;
-        let identity = schema.has_identity().then_some(Bound(ValueRef::Blob(&[])));
-        let values = bind_key(key, schema)
-            .chain(identity)
-            .chain([Bound(ValueRef::Blob(data))])
-            .chain(bind_secondary(secondary, schema));
-        self.statement(&self.table.statements.put)?
-            .execute(params_from_iter(values))?;
-        Ok(())
-    }
-
-    fn delete(&self, key: &[KeyValue<'_>], identity: Option<&[u8]>) -> rusqlite::Result<()> {
-        let schema = &self.table.schema;
-        let identity = identity.or_else(|| schema.has_identity().then_some(&[][..]));
-        let values =
-            bind_key(key, schema).chain(identity.map(|bytes| Bound(ValueRef::Blob(bytes))));
-        self.statement(&self.table.statements.delete)?
-            .execute(params_from_iter(values))?;
-        Ok(())
-    }
-
-    fn set(&self, row: &NewRow<'_>, weight: Weight) -> rusqlite::Result<()> {
-        let values = std::iter::once(Bound(ValueRef::Integer(weight)))
-            .chain(bind_key(row.key, &self.table.schema))
-            .chain([Bound(ValueRef::Blob(row.identity))]);
-        self.statement(&self.table.statements.set)?
-            .execute(params_from_iter(values))?;
-        Ok(())
-    }
-
-    /// Adds a weight to a row that may be there or not, and deletes the row if nothing is left.
-    fn add(&self, row: &NewRow<'_>, weight: Weight) -> rusqlite::Result<()> {
-        let schema = &self.table.schema;
-        let data = row.data.map_or(ValueRef::Null, ValueRef::Blob);
-        let values = bind_key(row.key, schema)
-            .chain([
-                Bound(ValueRef::Blob(row.identity)),
-                Bound(data),
-                Bound(ValueRef::Integer(weight)),
-            ])
-            .chain(bind_secondary(row.secondary, schema));
-        let sum: Weight = self
-            .statement(&self.table.statements.add)?
-            .query_row(params_from_iter(values), |row| row.get(0))?;
-        if sum == 0 {
-            self.delete(row.key, Some(row.identity))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
-        self.conn.prepare_cached(sql)
-    }
-}
-
-/// A row to be written.
-struct NewRow<'a> {
-    key: &'a [KeyValue<'a>],
-    secondary: &'a [KeyValue<'a>],
-    identity: &'a [u8],
-    data: Option<&'a [u8]>,
 }

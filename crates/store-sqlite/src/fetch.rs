@@ -1,5 +1,6 @@
 //! Answers what a tick must see: whole keys, single rows and ranges of the index, one prepared statement each.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use deltaview_graph::{Fetch, FetchKeys, FetchRange, Order, TickError, TickErrorKind};
@@ -14,8 +15,10 @@ mod tests;
 
 use crate::engine::EngineTable;
 use crate::error::Context;
+use crate::packed::Packing;
 use crate::ranges::Range;
-use crate::statements::key_columns;
+use crate::shared;
+use crate::statements::{Part, key_columns};
 use crate::values::{Bound, bind_key, owned};
 
 /// Looks in one table.
@@ -70,7 +73,10 @@ impl<'a> Reader<'a> {
     }
 
     fn weight(&self, key: &[KeyValue<'_>], identity: Identity) -> Result<Option<Weight>, Error> {
-        let identity = Bound(ValueRef::Blob(identity.as_bytes()));
+        let mut packed = Vec::new();
+        let packing = &self.table.packing;
+        packing.pack_identity(key, &identity, &mut packed);
+        let identity = Bound(ValueRef::Blob(&packed));
         let values = bind_key(key, &self.table.schema).chain([identity]);
         self.statement(&self.table.statements.weight)?
             .query_row(params_from_iter(values), |row| row.get(0))
@@ -83,7 +89,7 @@ impl<'a> Reader<'a> {
         let (parts, order) = (parts(&range, &self.table.schema), range.order);
         let read = self.read(&parts, order, &mut |row| {
             fetch
-                .push_in_range(position, row.identity, row.data, row.weight)
+                .push_in_range(position, row.identity, Some(&row.row), row.weight)
                 .map_err(|kind| self.damaged(kind))
         })?;
         if read.is_continue() {
@@ -108,8 +114,9 @@ impl<'a> Reader<'a> {
                 .query(params_from_iter(part.bound()))
                 .context(|| self.doing())?;
             while let Some(row) = rows.next().context(|| self.doing())? {
-                let stored = StoredRow::read(row).context(|| self.doing())?;
-                if visit(&stored)?.is_break() {
+                if let Some(stored) = self.read_row(row)?
+                    && visit(&stored)?.is_break()
+                {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -118,15 +125,20 @@ impl<'a> Reader<'a> {
     }
 
     fn push(&self, fetch: &mut Fetch, key: Option<usize>, row: &Row<'_>) -> Result<(), Error> {
-        let stored = StoredRow::read(row).context(|| self.doing())?;
+        let Some(stored) = self.read_row(row)? else {
+            return Ok(());
+        };
         fetch
-            .push(key, stored.identity, stored.data, stored.weight)
+            .push(key, stored.identity, Some(&stored.row), stored.weight)
             .map_err(|kind| self.damaged(kind))
     }
 
+    fn read_row<'r>(&self, row: &'r Row<'_>) -> Result<Option<StoredRow<'r>>, Error> {
+        StoredRow::read(row, &self.table.packing, self.table.part).context(|| self.doing())
+    }
+
     fn damaged(&self, kind: TickErrorKind) -> Error {
-        let schema = &self.table.schema;
-        TickError::new(&schema.graph, &schema.vertex, kind).into()
+        TickError::new(&self.table.schema.graph, &self.table.vertex, kind).into()
     }
 
     fn statement(&self, sql: &str) -> Result<CachedStatement<'a>, Error> {
@@ -171,22 +183,59 @@ fn bind_fetch(
 
 /// A row as it is stored: see [`row_columns`](crate::statements::row_columns).
 pub(crate) struct StoredRow<'r> {
+    /// As it is stored.
     pub(crate) identity: &'r [u8],
-    pub(crate) data: Option<&'r [u8]>,
+    /// The row's encoding.
+    pub(crate) row: Cow<'r, [u8]>,
     pub(crate) weight: Weight,
 }
 
 impl<'r> StoredRow<'r> {
-    pub(crate) fn read(row: &'r Row<'_>) -> rusqlite::Result<Self> {
+    /// How many columns come before those of the packing.
+    pub(crate) const COLUMNS: usize = 3;
+
+    /// Reads a part of a table. None where the table is shared, and the row has the other part alone.
+    pub(crate) fn read(
+        row: &'r Row<'_>,
+        packing: &Packing,
+        part: Part,
+    ) -> rusqlite::Result<Option<Self>> {
         let bytes = |column: usize| -> rusqlite::Result<Option<&'r [u8]>> {
             match row.get_ref(column)? {
                 ValueRef::Null => Ok(None),
                 value => Ok(Some(value.as_blob()?)),
             }
         };
+        let (identity, data) = (bytes(0)?, bytes(1)?);
+        let Some(stored) = data.or(identity) else {
+            return Ok(None);
+        };
+        let value = |number| match row.get_ref(Self::COLUMNS + number) {
+            Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => Some(bytes),
+            _ => None,
+        };
+        let row_bytes = match part {
+            Part::Data => packing.unpack(stored, value),
+            Part::State => {
+                let data = bytes(Self::COLUMNS + packing.columns().len())?;
+                let whole = shared::whole(stored, data);
+                Cow::Owned(packing.unpack_owned(whole, value))
+            }
+        };
+        Ok(Some(Self {
+            identity: identity.unwrap_or_default(),
+            row: row_bytes,
+            weight: row.get(2)?,
+        }))
+    }
+
+    /// Reads a row of a table whose rows repeat their keys, as those with a history do.
+    pub(crate) fn read_plain(row: &'r Row<'_>) -> rusqlite::Result<Self> {
+        let identity = row.get_ref(0)?.as_blob_or_null()?.unwrap_or_default();
+        let data = row.get_ref(1)?.as_blob_or_null()?;
         Ok(Self {
-            identity: bytes(0)?.unwrap_or_default(),
-            data: bytes(1)?,
+            identity,
+            row: Cow::Borrowed(data.unwrap_or(identity)),
             weight: row.get(2)?,
         })
     }

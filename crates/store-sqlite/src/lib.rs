@@ -32,7 +32,7 @@
 //! | --- | --- |
 //! | `<graph>__<vertex>__<role>` | the state of a vertex: the columns of its index, `identity`, `data`, `c` |
 //! | `deltaview_catalog` | what each of those tables is, with its shape and the format's version |
-//! | `deltaview_last_update` | the time up to which each table is written |
+//! | `deltaview_last_update` | the time up to which each table is written: a view of the clock and of `deltaview_written`, which has what is written stage by stage |
 //! | `deltaview_clock` | the last time that was given out, by graph |
 //! | `deltaview_cursors` | who follows which view, up to which time it has consumed it, and for how long it is waited for |
 //! | `deltaview_feed` | what iterations changed of the views that are followed |
@@ -48,8 +48,12 @@
 //! | `deltaview_history` | the first time that each view can be read as of: its horizon |
 //!
 //! A state table is clustered by its index columns and the row's identity. `data` is the row in CBOR, and NULL where
-//! `identity` is the row itself (below 16 bytes); `c` is the weight. A table with one row a key has neither `identity`
+//! `identity` is the row itself (up to 64 bytes); `c` is the weight. A table with one row a key has neither `identity`
 //! nor `c`. Index columns can be queried by name, `ixd__<index>__<field>`, and `None` is NULL in them.
+//!
+//! A view of an aggregate by the key of its groups is one table with the aggregate's state, which is in `state`; `data` is
+//! NULL in a group that is not put out. Of a row that is stored beside its key, what repeats text or bytes of the key is left
+//! out: the first bytes of `identity` and of `data` say where they were, one byte a column.
 //!
 //! A key of a WITHOUT ROWID table can't be NULL. So a column that can hold `None` is stored as `ixk__<index>__<field>`,
 //! which has a value of a lesser type in the place of NULL (−∞ before integers, 0 before text and bytes), and
@@ -87,13 +91,18 @@ mod fetch;
 mod follow;
 mod history;
 mod options;
+mod packed;
 mod ranges;
 mod scan;
+mod shared;
 mod statements;
 mod store;
+#[doc(hidden)]
+pub mod testing;
 mod values;
 mod versions;
 mod workers;
+mod write;
 
 pub use ddl::{SqliteDialect, schema_sql};
 pub use options::{SqliteOptions, Synchronous};

@@ -11,11 +11,13 @@ use deltaview_zset::Weight;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
+use crate::engine::EngineTable;
 use crate::error::Context;
 use crate::fetch::StoredRow;
+use crate::packed::Packing;
 use crate::ranges::Range;
-use crate::statements::{Ordered, index_columns, key_columns, quote, row_columns};
-use crate::values::{bind, owned};
+use crate::statements::{Ordered, Part, index_columns, key_columns, quote, row_columns};
+use crate::values::{bind, bind_key, owned};
 
 /// So many rows are read at a time.
 const PAGE: usize = 256;
@@ -54,11 +56,46 @@ impl Drop for ReadTransaction<'_> {
     }
 }
 
+/// The row of a key, in a table with one row a key: a single statement, which needs no transaction. Returns `None` where
+/// what is stored is damaged, for a scan to say how.
+pub(crate) fn one<T: Row, K: IndexKey>(
+    conn: &Connection,
+    table: &EngineTable,
+    index: &Index<T, K>,
+    key: &K,
+) -> Result<Option<Option<(T, Weight)>>, Error> {
+    let doing = || format!("reading table `{}`", table.name);
+    let mut values = Vec::new();
+    key.values(&mut values);
+    if table.schema.has_identity() {
+        return Ok(None);
+    }
+    let mut statement = conn
+        .prepare_cached(&table.statements.fetch)
+        .context(doing)?;
+    for (place, value) in bind_key(&values, &table.schema).enumerate() {
+        statement
+            .raw_bind_parameter(place + 1, value)
+            .context(doing)?;
+    }
+    let mut rows = statement.raw_query();
+    let Some(row) = rows.next().context(doing)? else {
+        return Ok(Some(None));
+    };
+    let Some(stored) = StoredRow::read(row, &table.packing, Part::Data).context(doing)? else {
+        return Ok(Some(None));
+    };
+    let decoded = codec::decode::<T>(&stored.row).ok();
+    let decoded = decoded.filter(|row| index.key(row) == *key);
+    Ok(decoded.map(|row| Some((row, stored.weight))))
+}
+
 /// What is read, and how.
 pub(crate) struct Scan<'c, T, K> {
     conn: &'c Connection,
     _transaction: ReadTransaction<'c>,
-    schema: TableSchema,
+    schema: &'c TableSchema,
+    packing: Packing,
     index: Index<T, K>,
     /// 0 for the primary index, 1 for the first secondary one.
     position: usize,
@@ -78,7 +115,7 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
     pub(crate) fn rows(
         conn: &'c Connection,
         transaction: ReadTransaction<'c>,
-        schema: &TableSchema,
+        schema: &'c TableSchema,
         index: (&Index<T, K>, usize),
         bounds: Bounds<K>,
         order: Order,
@@ -102,7 +139,8 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         Rows::new(Self {
             conn,
             _transaction: transaction,
-            schema: schema.clone(),
+            schema,
+            packing: Packing::of(schema),
             index: index.clone(),
             position,
             columns: index_columns(schema, position),
@@ -138,15 +176,16 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         let mut last: Option<Vec<Value>> = None;
         let mut read = 0;
         while let Some(row) = rows.next().context(doing)? {
-            let (key, decoded, weight) = self.decode(row)?;
-            if self.is_beyond_end(&key) {
-                self.done = true;
-                return Ok(());
-            }
-            self.page.push_back((decoded, weight));
             read += 1;
+            if let Some((key, decoded, weight)) = self.decode(row)? {
+                if self.is_beyond_end(&key) {
+                    self.done = true;
+                    return Ok(());
+                }
+                self.page.push_back((decoded, weight));
+            }
             if read == PAGE {
-                let cursor = (0..self.columns.0.len()).map(|column| row.get(3 + column));
+                let cursor = (0..self.columns.0.len()).map(|column| row.get(self.first() + column));
                 last = Some(cursor.collect::<rusqlite::Result<_>>().context(doing)?);
                 break;
             }
@@ -161,7 +200,7 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
     }
 
     fn sql(&self, range: &Range) -> String {
-        let mut select = row_columns(&self.schema);
+        let mut select = row_columns(self.schema, Part::Data);
         for name in self.columns.names() {
             select.push_str(", ");
             select.push_str(name);
@@ -184,23 +223,26 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
     }
 
     /// The row that is stored and its key, which it must be under: the order of what is read depends on that.
-    fn decode(&self, row: &rusqlite::Row<'_>) -> Result<(K, T, Weight), Error> {
+    /// None where the table is shared, and the row is the state of a group alone.
+    fn decode(&self, row: &rusqlite::Row<'_>) -> Result<Option<(K, T, Weight)>, Error> {
         let doing = || format!("reading table `{}`", self.schema.name(None));
-        let stored = StoredRow::read(row).context(doing)?;
-        let decoded: T =
-            codec::decode(stored.data.unwrap_or(stored.identity)).map_err(|error| {
-                self.damaged(TickErrorKind::Decode {
-                    table: self.schema.name(None),
-                    identity: self.name_of(row, &stored),
-                    error,
-                })
-            })?;
+        let stored = StoredRow::read(row, &self.packing, Part::Data).context(doing)?;
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
+        let decoded: T = codec::decode(&stored.row).map_err(|error| {
+            self.damaged(TickErrorKind::Decode {
+                table: self.schema.name(None),
+                identity: self.name_of(row, &stored),
+                error,
+            })
+        })?;
         let key = self.index.key(&decoded);
         let mut values = Vec::new();
         key.values(&mut values);
         for (position, (value, column)) in values.iter().zip(&self.described().columns).enumerate()
         {
-            if row.get_ref(3 + position).context(doing)? != bind(value, column).0 {
+            if row.get_ref(self.first() + position).context(doing)? != bind(value, column).0 {
                 return Err(self.damaged(TickErrorKind::KeyChanged {
                     table: self.schema.name(None),
                     identity: self.name_of(row, &stored),
@@ -208,7 +250,12 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
                 }));
             }
         }
-        Ok((key, decoded, stored.weight))
+        Ok(Some((key, decoded, stored.weight)))
+    }
+
+    /// The place of the first column of the index.
+    fn first(&self) -> usize {
+        StoredRow::COLUMNS + self.packing.columns().len()
     }
 
     fn described(&self) -> &IndexSchema {
@@ -225,7 +272,7 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
             return literal(ValueRef::Blob(stored.identity));
         }
         let primary = self.schema.primary.columns.len();
-        let first = 3 + self.columns.0.len() - key_columns(&self.schema).0.len();
+        let first = self.first() + self.columns.0.len() - key_columns(self.schema).0.len();
         let values = (first..first + primary)
             .map(|column| row.get_ref(column).map_or_else(|_| String::new(), literal));
         values.collect::<Vec<_>>().join(", ")

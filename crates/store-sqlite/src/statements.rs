@@ -3,9 +3,12 @@
 
 use deltaview_schema::{Column, IndexSchema, TableSchema};
 
+use crate::packed::Packing;
+
 pub(crate) const IDENTITY: &str = "identity";
 pub(crate) const DATA: &str = "data";
 pub(crate) const COUNT: &str = "c";
+pub(crate) const STATE: &str = "state";
 
 /// A name, quoted.
 pub(crate) fn quote(name: &str) -> String {
@@ -103,6 +106,15 @@ pub(crate) fn index_columns(schema: &TableSchema, index: usize) -> Ordered {
     Ordered(columns)
 }
 
+/// What of a table is read and written: see [`shared`](crate::shared).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it; or of a shared table the rows of the view.
+    Data,
+    /// The groups whose table is shared with a view.
+    State,
+}
+
 /// The statements of one table.
 pub(crate) struct Statements {
     /// The rows of a key: identity, data, weight.
@@ -113,12 +125,20 @@ pub(crate) struct Statements {
     pub(crate) weight: String,
     /// A table with one row a key: puts a row.
     pub(crate) put: String,
+    /// Inserts a row with its weight, unless it is there.
+    pub(crate) insert: String,
     /// Adds a weight to a row, new or not, and returns the sum.
     pub(crate) add: String,
     /// Sets the weight of a row that is there: the weight, then the key.
     pub(crate) set: String,
     /// Deletes a row by the whole primary key.
     pub(crate) delete: String,
+    /// Deletes a row by the whole primary key where it has a weight.
+    pub(crate) delete_weighing: String,
+    /// A shared table: the data and the state of a key.
+    pub(crate) both: String,
+    /// A shared table: puts a key with its data and its state.
+    pub(crate) put_both: String,
 }
 
 /// The weight of a row.
@@ -130,20 +150,36 @@ fn weight(schema: &TableSchema) -> String {
     }
 }
 
-/// What a row is read as: identity, data, weight.
-pub(crate) fn row_columns(schema: &TableSchema) -> String {
+/// What a row is read as: identity, data, weight, and the columns that are left out of the rows; behind them, for a state,
+/// the data of the view.
+pub(crate) fn row_columns(schema: &TableSchema, part: Part) -> String {
     let identity = if schema.has_identity() {
         quote(IDENTITY)
     } else {
         "NULL".to_string()
     };
-    format!("{identity}, {}, {}", quote(DATA), weight(schema))
+    let data = match part {
+        Part::Data => DATA,
+        Part::State => STATE,
+    };
+    let mut columns = format!("{identity}, {}, {}", quote(data), weight(schema));
+    for column in Packing::of(schema).columns() {
+        let column = &schema.primary.columns[*column];
+        columns.push_str(", ");
+        columns.push_str(&quote(&stored_name(&schema.primary, column)));
+    }
+    if part == Part::State {
+        columns.push_str(", ");
+        columns.push_str(&quote(DATA));
+    }
+    columns
 }
 
 impl Statements {
-    pub(crate) fn of(schema: &TableSchema) -> Self {
+    /// Those of a table, or of a part of it.
+    pub(crate) fn of(schema: &TableSchema, part: Part) -> Self {
         let table = quote(&schema.name(None));
-        let row = row_columns(schema);
+        let row = row_columns(schema, part);
         let key = key_columns(schema);
         let equal = |columns: &[&str], first: usize| {
             let terms: Vec<String> = columns
@@ -188,7 +224,22 @@ impl Statements {
             .map(|name| format!("{name} = excluded.{name}"))
             .collect();
         let count = quote(COUNT);
+        let (data, state) = (quote(DATA), quote(STATE));
+        let keys = key_names.len();
+        let put_both = format!(
+            "INSERT INTO {table} ({conflict}, {data}, {state}) VALUES ({}) ON CONFLICT ({conflict}) DO UPDATE SET \
+             {data} = excluded.{data}, {state} = excluded.{state}",
+            (1..=keys + 2)
+                .map(|i| format!("?{i}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
         Self {
+            both: format!(
+                "SELECT {data}, {state} FROM {table} WHERE {}",
+                equal(&key_names, 1)
+            ),
+            put_both,
             fetch: format!("SELECT {row} FROM {table} WHERE {}", equal(index_names, 1)),
             fetch_all: format!("SELECT {row} FROM {table}"),
             weight: format!(
@@ -200,6 +251,7 @@ impl Statements {
                 "{insert} ON CONFLICT ({conflict}) DO UPDATE SET {}",
                 replaced.join(", ")
             ),
+            insert: format!("{insert} ON CONFLICT ({conflict}) DO NOTHING"),
             add: format!(
                 "{insert} ON CONFLICT ({conflict}) DO UPDATE SET {count} = {count} + excluded.{count} \
                  RETURNING {count}"
@@ -209,6 +261,11 @@ impl Statements {
                 equal(&key_names, 2)
             ),
             delete: format!("DELETE FROM {table} WHERE {}", equal(&key_names, 1)),
+            delete_weighing: format!(
+                "DELETE FROM {table} WHERE {} AND {count} = ?{}",
+                equal(&key_names, 1),
+                key_names.len() + 1
+            ),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! [`SqliteStore`]: a connection, a graph, and the working set between them.
 
 use std::cell::Cell;
+use std::ops::Bound::Included;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -25,7 +26,7 @@ use crate::engine::Engine;
 use crate::error::Context;
 use crate::follow::{Cursor, Follower, Watch};
 use crate::options::{SqliteOptions, Synchronous};
-use crate::scan::{ReadTransaction, Scan};
+use crate::scan::{self, ReadTransaction, Scan};
 use crate::workers::{Drawn, Heart};
 
 /// The statements that a connection keeps prepared.
@@ -428,8 +429,17 @@ impl Store for SqliteStore {
         order: Order,
     ) -> Result<Rows<'_, T>, Error> {
         let graph = &self.engine.graph;
-        let schema = graph.view_table(view)?.schema();
+        let table = graph.view_table(view)?;
+        let schema = table.schema();
         let index = graph.view_index(view)?;
+        if view.index() == 0
+            && schema.unique
+            && let (Included(key), Included(end)) = (&bounds.start, &bounds.end)
+            && key == end
+            && let Some(row) = scan::one(&self.conn, self.engine.table(table.id()), index, key)?
+        {
+            return Ok(Rows::new(row.into_iter().map(Ok)));
+        }
         let transaction = self.begin_reading()?;
         Ok(Scan::rows(
             &self.conn,

@@ -409,16 +409,9 @@ fn byte_rows(store: &ByteStore, table: TableId) -> Vec<StoredRow> {
 
 fn sqlite_rows(
     store: &SqliteStore,
-    _: TableId,
-    schema: &TableSchema,
+    table: TableId,
+    _: &TableSchema,
 ) -> Result<Vec<StoredRow>, rusqlite::Error> {
-    let columns = if schema.unique {
-        "x'', \"data\", 1"
-    } else {
-        "\"identity\", \"data\", \"c\""
-    };
-    let sql = format!("SELECT {columns} FROM \"{}\"", schema.name(None));
-    let mut statement = store.connection().prepare_cached(&sql)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    rows.collect()
+    let rows = deltaview::sqlite::testing::Rows::of_graph(store.graph(), table);
+    rows.all(store.connection())
 }

@@ -234,7 +234,7 @@ impl Graph {
     /// The view that has a row for each group of an aggregate's table, by the group's key; if there is one. Both have
     /// the same keys, but for groups that are put out by nothing, so that a database may keep them in one table.
     ///
-    /// None where the view has further indexes, or the aggregate has one group in all.
+    /// None where the view has further indexes or a history, or the aggregate has one group in all.
     pub fn view_of_groups(&self, groups: TableId) -> Option<TableId> {
         let of_groups = self.plan.tables[groups.0].schema();
         if of_groups.role != "groups" || of_groups.primary.columns.is_empty() {
@@ -249,7 +249,8 @@ impl Graph {
         let is_of_groups = |table: &TableId| {
             let of_view = self.plan.tables[table.0].schema();
             let alike = of_view.primary.columns == of_groups.primary.columns;
-            of_view.unique && of_view.secondary.is_empty() && alike
+            let is_plain = of_view.secondary.is_empty() && !of_view.history;
+            of_view.unique && is_plain && alike
         };
         let views = vertices.iter().filter(reads_them);
         let mut tables = views.flat_map(|view| view.tables.iter().copied());

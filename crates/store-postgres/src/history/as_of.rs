@@ -53,7 +53,10 @@ impl At {
     /// What a row is read as where it is read by an index: as
     /// [`scanned_columns`](crate::statements::scanned_columns) has it.
     pub(crate) fn scanned_columns(&self, schema: &TableSchema, index: usize) -> String {
-        let mut columns = format!("t.{IDENTITY}, {} AS {DATA}, t.{COUNT}", self.history.sql_data());
+        let mut columns = format!(
+            "t.{IDENTITY}, {} AS {DATA}, t.{COUNT}",
+            self.history.sql_data()
+        );
         for (i, part) in index_parts(schema, index).iter().enumerate() {
             columns.push_str(&format!(", t.{} AS s{i}", part.name));
         }

@@ -62,12 +62,7 @@ pub(crate) fn objects(schema: &TableSchema) -> impl Iterator<Item = Object<'_>> 
     if schema.history {
         let tables = [versions_name(schema), rows_name(schema), log_name(schema)];
         objects.extend(tables.map(|name| ("table", name)));
-        let indexes = [
-            "versions__key",
-            "versions__node",
-            "rows__key",
-            "log__t",
-        ];
+        let indexes = ["versions__key", "versions__node", "rows__key", "log__t"];
         objects.extend(indexes.map(|what| ("index", beside(schema, what))));
         let secondary = schema.secondary.iter();
         let names = secondary.flat_map(|index| versions_indexes(schema, index));
@@ -184,7 +179,12 @@ pub(crate) fn tables_sql(schema: &TableSchema, namespace: &str) -> String {
     for secondary in &schema.secondary {
         let [by_key, at_node] = versions_indexes(schema, secondary);
         let order = order(secondary);
-        push(index("INDEX", &by_key, &versions, &format!("{order}\"until\"")));
+        push(index(
+            "INDEX",
+            &by_key,
+            &versions,
+            &format!("{order}\"until\""),
+        ));
         push(index(
             "INDEX",
             &at_node,

@@ -118,10 +118,7 @@ impl Engine {
             );
             let mut values = cursor.to_vec();
             values.push((&start.up_to, Type::INT8));
-            client
-                .execute_typed(&enter, &values)
-                .await
-                .context(doing)?;
+            client.execute_typed(&enter, &values).await.context(doing)?;
         }
         Ok(Some(start))
     }

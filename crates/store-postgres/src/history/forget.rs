@@ -2,8 +2,8 @@
 //! same transaction what is behind it begins to go.
 
 use deltaview_graph::Table;
-use deltaview_store::history::{Forgotten, not_yet};
 use deltaview_store::Error;
+use deltaview_store::history::{Forgotten, not_yet};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::ddl::{HISTORY, INSTANTS};

@@ -106,8 +106,7 @@ impl Source {
         let engine = self.engine();
         let (_, table, history) = engine.past_of(view)?;
         let sql = sql_deltas(table, history, rows.max(1));
-        let values: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&after, Type::INT8), (&up_to, Type::INT8)];
+        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&after, Type::INT8), (&up_to, Type::INT8)];
         let found = self.read_behind(view, after, &sql, &values).await?;
         let deltas = deltas_of(table, &found, 0)?.into_iter().map(|delta| {
             let rows = delta.rows.iter();
@@ -142,8 +141,7 @@ impl Source {
             sign = if from > to { -1 } else { 1 },
             log = history.log,
         );
-        let values: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&after, Type::INT8), (&up_to, Type::INT8)];
+        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&after, Type::INT8), (&up_to, Type::INT8)];
         let found = self.read_behind(view, after, &sql, &values).await?;
         let rows = found.iter().map(|row| {
             let weight: Weight = row.try_get(0).context(|| reading(table))?;

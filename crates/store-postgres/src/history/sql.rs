@@ -13,7 +13,7 @@ use crate::names::{
 use crate::statements::{BySize, equal, unnested};
 
 /// So many bytes has an identity that is a hash: the row is elsewhere.
-const HASHED: usize = deltaview_schema::Identity::MAX_LEN;
+const HASHED: usize = deltaview_schema::Identity::HASH_LEN;
 
 /// The node at which a version is filed, as an expression of SQL's over `since` and `until`:
 /// [`fork_node`](deltaview_store::history::fork_node).
@@ -23,11 +23,9 @@ const HASHED: usize = deltaview_schema::Identity::MAX_LEN;
 pub(super) fn sql_fork_node(since: &str, until: &str) -> String {
     // `x`, and then all the bits below its highest one too.
     let differing = format!("SELECT ({until} - 1) # ({since} - 1) AS x");
-    let smeared = [1, 2, 4, 8, 16, 32]
-        .iter()
-        .fold(differing, |from, by| {
-            format!("SELECT x | (x >> {by}) AS x FROM ({from}) AS f OFFSET 0")
-        });
+    let smeared = [1, 2, 4, 8, 16, 32].iter().fold(differing, |from, by| {
+        format!("SELECT x | (x >> {by}) AS x FROM ({from}) AS f OFFSET 0")
+    });
     format!("(SELECT ({until} - 1) & ~(x >> 1) FROM ({smeared}) AS f)")
 }
 
@@ -104,7 +102,10 @@ impl History {
             .map(|part| plain_type(part.column_type))
             .collect();
         kinds.extend(["bytea", "bigint"]);
-        let (identity, weight) = (format!("k{}", primary.len()), format!("k{}", primary.len() + 1));
+        let (identity, weight) = (
+            format!("k{}", primary.len()),
+            format!("k{}", primary.len() + 1),
+        );
         let named = |prefix: &str, parts: &[KeyPart]| -> String {
             let names = parts.iter().map(|part| format!("{prefix}{}, ", part.name));
             names.collect()
@@ -255,7 +256,10 @@ pub(super) fn sql_sweep_instants(history: &str, instants: &str, rows: usize) -> 
 
 /// Moves the horizon of a table to where retention has it. It follows [`sql_instant`] in the same transaction.
 fn sql_expire(schema: &TableSchema, namespace: &str, retention: Retention) -> Option<String> {
-    let (history, instants) = (qualified(namespace, HISTORY), qualified(namespace, INSTANTS));
+    let (history, instants) = (
+        qualified(namespace, HISTORY),
+        qualified(namespace, INSTANTS),
+    );
     let graph = literal(&schema.graph);
     let last = format!(
         "(SELECT \"t\", \"at\", \"n\" FROM {instants} WHERE \"graph\" = {graph} ORDER BY \"t\" DESC LIMIT 1)"

@@ -5,13 +5,13 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use deadpool_postgres::Object;
 use deltaview_graph::{Table, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::history::{
     check_graph, check_time, forgotten_instant, from_micros, not_yet, table_with_history, to_micros,
 };
 use deltaview_store::{Error, Moment};
-use deadpool_postgres::Object;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -200,7 +200,11 @@ impl Source {
         let asked = self.ask(|| async {
             let values: [(&(dyn ToSql + Sync), Type); 2] =
                 [(&engine.graph.name(), Type::TEXT), (&value, Type::INT8)];
-            let row = self.connection().await?.query_typed_opt(&sql, &values).await;
+            let row = self
+                .connection()
+                .await?
+                .query_typed_opt(&sql, &values)
+                .await;
             row.context(|| engine.reading_past())
         });
         let row = asked.await?.ok_or_else(|| engine.nothing_of_graph())?;

@@ -112,7 +112,7 @@ fn ordered(schema: &TableSchema) -> String {
 }
 
 fn is_hash(key: &[Value]) -> bool {
-    matches!(key.last(), Some(Value::Blob(identity)) if identity.len() == deltaview_schema::Identity::MAX_LEN)
+    matches!(key.last(), Some(Value::Blob(identity)) if identity.len() == deltaview_schema::Identity::HASH_LEN)
 }
 
 /// For statements whose place of the time is not used.

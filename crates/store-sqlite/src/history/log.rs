@@ -53,7 +53,7 @@ pub(super) fn for_each(
         "SELECT v.{identity}, CASE WHEN length(v.{identity}) = {} THEN coalesce({}, \
          (SELECT p.{data} FROM {} AS p WHERE {}{of_row})) END, v.\"w\", v.\"t\" FROM {} AS v \
          WHERE v.\"t\" > ?1 AND v.\"t\" <= ?2 ORDER BY \"t\", {order}{identity}",
-        Identity::MAX_LEN,
+        Identity::HASH_LEN,
         kept_data(schema, "v"),
         quote(&schema.name(None)),
         key.concat(),
@@ -64,7 +64,7 @@ pub(super) fn for_each(
     while let Some(row) = rows.next().context(doing)? {
         let logged = Logged {
             time: row.get(3).context(doing)?,
-            stored: StoredRow::read(row).context(doing)?,
+            stored: StoredRow::read_plain(row).context(doing)?,
         };
         if !take(row, &logged)? {
             break;
@@ -188,7 +188,7 @@ pub(super) fn versions<T: Row, K: IndexKey>(
             break;
         }
         last = Some(until);
-        let stored = StoredRow::read(row).context(doing)?;
+        let stored = StoredRow::read_plain(row).context(doing)?;
         found.push(Version {
             row: decode(schema, &stored, row, 0..1)?,
             weight: stored.weight,

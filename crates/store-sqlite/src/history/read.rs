@@ -22,7 +22,7 @@ use crate::error::Context;
 use crate::fetch::StoredRow;
 use crate::ranges::Range;
 use crate::scan::{literal, ranges_from};
-use crate::statements::{Direction, Ordered, row_columns};
+use crate::statements::{Direction, Ordered, Part, row_columns};
 use crate::values::bind;
 
 /// So many rows of a stream are read at a time: few at first, for most streams have few.
@@ -235,7 +235,7 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
         row: &rusqlite::Row<'_>,
     ) -> Result<(K, PastRow<T>), Error> {
         let doing = || reading(&self.schema);
-        let stored = StoredRow::read(row).context(doing)?;
+        let stored = StoredRow::read_plain(row).context(doing)?;
         let columns = LEADING..LEADING + stream.columns.0.len();
         let decoded: T = decode(&self.schema, &stored, row, columns.clone())?;
         let key = self.index.key(&decoded);
@@ -348,7 +348,7 @@ impl<K, T> Stream<K, T> {
             }
         };
         let row = match self.place {
-            Place::Present => format!("{}, {}", row_columns(schema), quote(SINCE)),
+            Place::Present => format!("{}, {}", row_columns(schema, Part::Data), quote(SINCE)),
             _ => version_row(schema),
         };
         format!(
@@ -377,7 +377,7 @@ pub(super) fn kept_data(schema: &TableSchema, of: &str) -> String {
     format!(
         "CASE WHEN length({of}.{identity}) = {} THEN (SELECT r.{data} FROM {} AS r WHERE {equal}r.{identity} = \
          {of}.{identity}) END",
-        Identity::MAX_LEN,
+        Identity::HASH_LEN,
         quote(&rows_of(schema))
     )
 }
@@ -389,7 +389,7 @@ pub(super) fn decode<T: Row>(
     row: &rusqlite::Row<'_>,
     columns: ops::Range<usize>,
 ) -> Result<T, Error> {
-    codec::decode(stored.data.unwrap_or(stored.identity)).map_err(|error| {
+    codec::decode(&stored.row).map_err(|error| {
         let kind = TickErrorKind::Decode {
             table: schema.name(None),
             identity: name_of(stored, row, columns),

@@ -111,9 +111,10 @@ impl Engine {
         Ok(self.ledger(conn)?.status(now()))
     }
 
-    /// The tables of a stage are written up to a time.
+    /// The tables of a stage are written up to a time. Only who goes stage by stage says so: whatever is complete is
+    /// written, and a change that is committed at once is complete with it.
     fn stage_is_at(&self, conn: &Connection, stage: u32, time: i64) -> Result<(), Error> {
-        let sql = "UPDATE \"deltaview_last_update\" SET \"t\" = ?3 WHERE \"graph\" = ?1 AND \"table_name\" = ?2";
+        let sql = "UPDATE \"deltaview_written\" SET \"t\" = ?3 WHERE \"graph\" = ?1 AND \"table_name\" = ?2";
         let mut statement = conn.prepare_cached(sql).context(|| self.writing_time())?;
         for table in self.graph.tables() {
             if self.graph.stage_of(table.id()) == stage as usize {

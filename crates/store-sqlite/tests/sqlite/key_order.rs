@@ -4,6 +4,7 @@ use deltaview_graph::Graph;
 use deltaview_schema::{ColumnType, IndexKey, IndexSchema, KeyValue, TableSchema};
 use deltaview_store_sqlite::SqliteStore;
 use deltaview_store_sqlite::rusqlite::types::Value;
+use deltaview_store_sqlite::testing::Rows;
 
 use each_type::{AnyKey, Case, Database};
 
@@ -35,20 +36,22 @@ impl Database for Tried {
         index: &IndexSchema,
     ) -> (String, Vec<AnyKey>) {
         let (names, order) = columns_and_order(index);
+        let stored_rows = Rows::of(table);
         let sql = format!(
-            "SELECT \"identity\"{names} FROM \"{}\"{order}",
+            "SELECT {}{names} FROM \"{}\"{order}",
+            stored_rows.columns(),
             table.name(None)
         );
         let mut in_sql = Vec::new();
         let mut statement = case.store.connection().prepare(&sql).unwrap();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
-            let identity: Vec<u8> = row.get(0).unwrap();
+            let (identity, ..) = stored_rows.read(row).unwrap().unwrap();
             let key = case.key(&identity);
             let mut values = Vec::new();
             key.values(&mut values);
             for (position, (value, column)) in values.iter().zip(&index.columns).enumerate() {
-                let stored: Value = row.get(1 + position).unwrap();
+                let stored: Value = row.get(stored_rows.count() + position).unwrap();
                 assert_eq!(stored, expected_value(value), "{} of {key:?}", column.name);
                 let native = matches!(
                     column.column_type,

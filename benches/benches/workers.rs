@@ -84,9 +84,10 @@ impl Schema {
     fn drop_with(&self, store: &BlockingPostgresStore) {
         store.block_on(async {
             let client = store.inner().pool().get().await;
+            let client = client.expect("the server is there");
             let sql = format!("DROP SCHEMA \"{}\" CASCADE", self.name);
-            let dropped = client.expect("the server is there").batch_execute(&sql);
-            dropped.await.expect("nobody uses it");
+            let dropped = client.batch_execute(&sql).await;
+            dropped.expect("nobody uses it");
         });
     }
 }

@@ -46,7 +46,7 @@ impl Rows for Open<'_> {
     }
 
     fn write(&mut self, commit: &Commit, stage: Option<u32>, time: i64) -> Result<(), Error> {
-        self.1.write(self.0, commit)?;
+        self.1.write(self.0, commit, Some(time))?;
         let stages = u32::try_from(self.1.graph.stage_count()).expect("few");
         for written in (0..stages).filter(|written| stage.is_none_or(|stage| stage == *written)) {
             self.1.stage_is_at(self.0, written, time)?;

@@ -89,8 +89,8 @@ impl PostgresOptions {
         self
     }
 
-    /// How long a change waits for the changes of other workers that go before it, where it has no deadline of
-    /// [its own](deltaview_store::CommitOptions::within); and [`verify`](PostgresStore::verify) for there to be none
+    /// How long a change waits for the changes of other workers that go before it, for the lock of the graph and for a
+    /// connection of the pool, where it has no deadline of [its own](deltaview_store::CommitOptions::within); and [`verify`](PostgresStore::verify) for there to be none
     /// between two stages.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;

@@ -179,7 +179,7 @@ mod on_postgres {
         let manager = Manager::new(url.parse().expect("a URL"), NoTls);
         let pool = Pool::builder(manager).max_size(4).build().expect("a pool");
         let schema = format!("deltaview_walks_{}", std::process::id());
-        let went = go_walks(20, |it| {
+        let went = go_walks(8, |it| {
             // Each walk begins with nothing.
             runtime.block_on(async {
                 let client = pool.get().await.expect("the server is there");

@@ -1,15 +1,15 @@
 //! One arrangement: rows by key, typed. It owns what of it is resident, and how rows are found.
 
 use std::any::Any;
-use std::collections::{BTreeMap, btree_map};
 use std::ops::Bound;
 
 use deltaview_schema::{Index, IndexKey, Row, TableSchema};
 use deltaview_zset::{Weight, WeightOverflow};
 
-use super::bucket::{Bucket, add_by_key};
+use super::bucket::Bucket;
 use super::history::NewHistory;
 use super::intervals::{Cut, Intervals};
+use super::keyed_rows::{KeyedRows, Range};
 use super::scan::Order;
 use super::{ErasedArrangement, Secondary, SecondaryIndex};
 
@@ -26,16 +26,17 @@ pub(crate) struct TypedTable<K, T> {
 /// index, even where it has no rows. Of a key that is not, single rows may be known.
 pub(crate) struct Arrangement<K, T> {
     /// The rows of resident keys. Outside of the stretches each resident key is here, also one without rows.
-    rows: BTreeMap<K, Bucket<T>>,
+    rows: KeyedRows<K, T>,
     complete: bool,
+    /// No weight is further from zero: what was ever added, each as if it were to one row.
+    most: u64,
     all_resident: bool,
     /// The stretches of the index that are resident.
     stretches: Intervals<K>,
     /// Of keys that are not resident, the single rows that are known, each with a weight of one.
-    // Buckets for both, though a map of known weights would do: no other type of map is compiled for each row type.
-    known_rows: BTreeMap<K, Bucket<T>>,
+    known_rows: KeyedRows<K, T>,
     /// The weights of those rows.
-    single_rows: BTreeMap<K, Bucket<T>>,
+    single_rows: KeyedRows<K, T>,
     secondary: Vec<Box<dyn Secondary<T>>>,
 }
 
@@ -47,19 +48,25 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             &[]
         };
         Self {
-            rows: BTreeMap::new(),
+            rows: KeyedRows::default(),
             complete,
+            most: 0,
             all_resident: complete,
             stretches: Intervals::default(),
-            known_rows: BTreeMap::new(),
-            single_rows: BTreeMap::new(),
+            known_rows: KeyedRows::default(),
+            single_rows: KeyedRows::default(),
             secondary: indexes.iter().map(|index| index.new_state()).collect(),
         }
     }
 
     /// Whether the rows of a key are known.
     pub(crate) fn is_resident(&self, key: &K) -> bool {
-        self.all_resident || self.rows.contains_key(key) || self.stretches.contains(key)
+        self.all_resident || self.rows.contains(key) || self.stretches.contains(key)
+    }
+
+    /// Whether it is the state itself.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// Whether all rows are known.
@@ -67,26 +74,37 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         self.all_resident
     }
 
-    /// The rows of a key. The key must be resident.
+    /// The rows of a key, not in their order. The key must be resident.
     pub(crate) fn rows_of(&self, key: &K) -> impl Iterator<Item = (&T, Weight)> {
         debug_assert!(
             self.is_resident(key),
             "an operator reads only the keys that it named"
         );
-        self.rows.get(key).into_iter().flat_map(Bucket::iter)
+        let rows = self.rows.get(key).into_iter();
+        rows.flat_map(Bucket::iter_as_they_came)
+    }
+
+    /// The rows of a key, if it has any.
+    pub(crate) fn bucket(&self, key: &K) -> Option<&Bucket<T>> {
+        self.rows.get(key)
     }
 
     /// The only row of a key, in a table that has one row a key.
     pub(crate) fn row_of(&self, key: &K) -> Option<&T> {
-        self.rows_of(key).next().map(|(row, _)| row)
+        debug_assert!(
+            self.is_resident(key),
+            "an operator reads only the keys that it named"
+        );
+        self.rows.get(key)?.any()
     }
 
     /// All rows. All must be resident.
     pub(crate) fn all_rows(&self) -> impl Iterator<Item = (&K, &T, Weight)> {
         debug_assert!(self.all_resident, "an operator reads only what it named");
-        self.rows
-            .iter()
-            .flat_map(|(key, rows)| rows.iter().map(move |(row, weight)| (key, row, weight)))
+        self.rows.iter().flat_map(|(key, rows)| {
+            let rows = rows.iter_as_they_came();
+            rows.map(move |(row, weight)| (key, row, weight))
+        })
     }
 
     /// The weight of a row, where it is known.
@@ -116,7 +134,7 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         &'a self,
         bounds: (Bound<&K>, Bound<&K>),
     ) -> impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<T>)> + use<'a, K, T> {
-        self.rows.range::<K, _>(bounds)
+        self.rows.range(bounds)
     }
 
     pub(crate) fn secondary(&self, index: usize) -> &dyn Secondary<T> {
@@ -133,19 +151,15 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     }
 
     /// The rows by key between two cuts, the lower one first.
-    pub(crate) fn between(
-        &self,
-        lower: &Cut<K>,
-        upper: &Cut<K>,
-    ) -> btree_map::Range<'_, K, Bucket<T>> {
-        self.rows.range::<K, _>((lower.lower(), upper.upper()))
+    pub(crate) fn between(&self, lower: &Cut<K>, upper: &Cut<K>) -> Range<'_, K, T> {
+        self.rows.range((lower.lower(), upper.upper()))
     }
 
     /// Marks a key as known, with no rows so far.
     pub(crate) fn make_resident(&mut self, key: K) {
         self.known_rows.remove(&key);
         self.single_rows.remove(&key);
-        self.rows.entry(key).or_default();
+        self.rows.make(key);
     }
 
     /// Marks all keys between two cuts as known, with no rows so far but those of keys that were known before.
@@ -156,7 +170,7 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         let within = (lower.lower(), upper.upper());
         let replaced: Vec<K> = self
             .known_rows
-            .range::<K, _>(within)
+            .range(within)
             .map(|(key, _)| key.clone())
             .collect();
         for key in replaced {
@@ -169,8 +183,8 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     /// Takes the weight of a single row in, unless it is known.
     pub(crate) fn make_row_resident(&mut self, key: K, row: T, weight: Weight) {
         if self.known_weight(&key, &row).is_none() {
-            let added = add_by_key(&mut self.single_rows, &key, &row, weight)
-                .and_then(|()| add_by_key(&mut self.known_rows, &key, &row, 1));
+            let added = self.single_rows.add(&key, &row, weight);
+            let added = added.and_then(|()| self.known_rows.add(&key, &row, 1));
             added.expect("the row was not known before");
         }
     }
@@ -186,18 +200,41 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         self.single_rows.clear();
     }
 
+    /// Whether weights of this sum, added to any rows, fit without a look at them. Only what is complete knows.
+    pub(crate) fn has_room_for(&self, weights: u64) -> bool {
+        let most = self.most.checked_add(weights);
+        self.complete && most.is_some_and(|most| most <= Weight::MAX.unsigned_abs())
+    }
+
     /// Adds a weight of a row that was fetched, or absorbed; the weight was checked to fit. In a partial arrangement
     /// what is not resident stays so.
     pub(crate) fn add(&mut self, key: &K, row: &T, weight: Weight) {
+        self.add_all(key, std::iter::once((row, weight)));
+    }
+
+    /// As [`Self::add`], of some rows of one key.
+    pub(crate) fn add_all<'r>(
+        &mut self,
+        key: &K,
+        rows: impl IntoIterator<Item = (&'r T, Weight)> + Clone,
+    ) {
         let added = if self.all_resident {
-            add_by_key(&mut self.rows, key, row, weight)
-        } else if let Some(rows) = self.rows.get_mut(key) {
+            let added = rows.clone().into_iter();
+            let added = added.map(|(_, weight)| weight.unsigned_abs());
+            self.most = added.fold(self.most, u64::saturating_add);
+            // What goes goes first: where a row takes the place of another, its key never has two.
+            let goes = rows.clone().into_iter().filter(|(_, weight)| *weight < 0);
+            let comes = rows.into_iter().filter(|(_, weight)| *weight > 0);
+            self.rows.add_all(key, goes.chain(comes))
+        } else if let Some(known) = self.rows.get_mut(key) {
             // A key that has lost its rows stays: it is known to have none.
-            rows.add(row, weight)
+            rows.into_iter()
+                .try_for_each(|(row, weight)| known.add(row, weight))
         } else if self.stretches.contains(key) {
-            add_by_key(&mut self.rows, key, row, weight)
+            self.rows.add_all(key, rows)
         } else {
-            self.add_single(key, row, weight)
+            rows.into_iter()
+                .try_for_each(|(row, weight)| self.add_single(key, row, weight))
         };
         added.expect("the sum was checked before the commit was written");
     }
@@ -205,7 +242,7 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     fn add_single(&mut self, key: &K, row: &T, weight: Weight) -> Result<(), WeightOverflow> {
         let known = self.known_rows.get(key);
         if known.is_some_and(|rows| rows.weight(row) != 0) {
-            add_by_key(&mut self.single_rows, key, row, weight)?;
+            self.single_rows.add(key, row, weight)?;
         }
         Ok(())
     }
@@ -229,7 +266,7 @@ impl<K: IndexKey, T: Row> ErasedArrangement for Arrangement<K, T> {
     }
 
     fn rows(&self) -> usize {
-        let held = self.rows.values().chain(self.single_rows.values());
-        held.map(Bucket::len).sum()
+        let held = self.rows.iter().chain(self.single_rows.iter());
+        held.map(|(_, rows)| rows.len()).sum()
     }
 }

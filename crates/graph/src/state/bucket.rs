@@ -1,16 +1,29 @@
-//! The rows of one key. Most keys have few rows: they are a sorted vector, and only many rows are a tree.
+//! The rows of one key. Most keys have one row, which is held in place; few rows are a sorted vector, and only many are
+//! found by hash.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::hash::Hash;
+use std::ops::Bound;
 
 use deltaview_zset::{Weight, WeightOverflow};
 
-/// So many rows are searched and moved faster in a vector than in a tree.
-const FEW: usize = 16;
+use super::map::{self, Map};
+use super::places::hash_of;
+
+/// So many rows are searched and moved faster in a vector than by hash.
+const FEW: usize = 32;
+
+/// What rows are to a bucket.
+pub(crate) trait BucketRow: Ord + Hash + Clone {}
+
+impl<T: Ord + Hash + Clone> BucketRow for T {}
 
 /// Rows with their weights, none zero, in the order of `T`.
 pub(crate) enum Bucket<T> {
+    One(T, Weight),
+    /// Also no row at all, which allocates nothing.
     Few(Vec<(T, Weight)>),
-    Many(BTreeMap<T, Weight>),
+    Many(Box<Map<T, Weight>>),
 }
 
 impl<T> Default for Bucket<T> {
@@ -19,9 +32,10 @@ impl<T> Default for Bucket<T> {
     }
 }
 
-impl<T: Ord + Clone> Bucket<T> {
+impl<T: BucketRow> Bucket<T> {
     pub(crate) fn len(&self) -> usize {
         match self {
+            Self::One(..) => 1,
             Self::Few(rows) => rows.len(),
             Self::Many(rows) => rows.len(),
         }
@@ -31,16 +45,43 @@ impl<T: Ord + Clone> Bucket<T> {
         self.len() == 0
     }
 
+    /// Any row.
+    pub(crate) fn any(&self) -> Option<&T> {
+        match self {
+            Self::One(row, _) => Some(row),
+            Self::Few(rows) => rows.first().map(|(row, _)| row),
+            Self::Many(rows) => rows.iter().next().map(|(row, _)| row),
+        }
+    }
+
     pub(crate) fn iter(&self) -> Iter<'_, T> {
         match self {
+            Self::One(row, weight) => Iter::One(Some((row, *weight))),
             Self::Few(rows) => Iter::Few(rows.iter()),
-            Self::Many(rows) => Iter::Many(rows.iter()),
+            Self::Many(rows) => Iter::Many(rows.range((Bound::Unbounded, Bound::Unbounded))),
         }
+    }
+
+    /// The rows in an order that is the same on every machine, but not that of `T`: it costs nothing to make.
+    pub(crate) fn iter_as_they_came(&self) -> impl Iterator<Item = (&T, Weight)> {
+        let many = match self {
+            Self::Many(rows) => Some(rows.iter().map(|(row, weight)| (row, *weight))),
+            _ => None,
+        };
+        let few = many.is_none().then(|| self.iter());
+        many.into_iter().flatten().chain(few.into_iter().flatten())
     }
 
     /// The weight of a row; 0 if it is not there.
     pub(crate) fn weight(&self, row: &T) -> Weight {
         match self {
+            Self::One(one, weight) => {
+                if one == row {
+                    *weight
+                } else {
+                    0
+                }
+            }
             Self::Few(rows) => find(rows, row).map_or(0, |at| rows[at].1),
             Self::Many(rows) => rows.get(row).copied().unwrap_or(0),
         }
@@ -48,64 +89,77 @@ impl<T: Ord + Clone> Bucket<T> {
 
     /// Adds a weight of a row. On an overflow nothing is changed.
     pub(crate) fn add(&mut self, row: &T, weight: Weight) -> Result<(), WeightOverflow> {
+        if weight == 0 {
+            return Ok(());
+        }
         match self {
-            Self::Few(rows) => match find(rows, row) {
-                Ok(at) => match sum(rows[at].1, weight)? {
-                    0 => drop(rows.remove(at)),
-                    sum => rows[at].1 = sum,
+            Self::One(one, old) => match row.cmp(one) {
+                Ordering::Equal => match sum(*old, weight)? {
+                    0 => *self = Self::default(),
+                    sum => *old = sum,
                 },
-                Err(_) if weight == 0 => {}
-                Err(_) if rows.len() == FEW => {
-                    let mut many: BTreeMap<T, Weight> = std::mem::take(rows).into_iter().collect();
-                    many.insert(row.clone(), weight);
-                    *self = Self::Many(many);
-                }
-                Err(at) => {
-                    if rows.is_empty() {
-                        // Most keys never get a second row.
-                        rows.reserve_exact(1);
+                order => {
+                    let added = (row.clone(), weight);
+                    let mut few = Vec::with_capacity(4);
+                    if let Self::One(one, old) = std::mem::take(self) {
+                        few.push((one, old));
                     }
-                    rows.insert(at, (row.clone(), weight));
+                    few.insert(usize::from(order.is_gt()), added);
+                    *self = Self::Few(few);
                 }
             },
-            Self::Many(rows) => match rows.get_mut(row) {
-                Some(old) => match sum(*old, weight)? {
+            Self::Few(rows) if rows.is_empty() => *self = Self::One(row.clone(), weight),
+            Self::Few(rows) => match find(rows, row) {
+                Ok(at) => match sum(rows[at].1, weight)? {
                     0 => {
-                        rows.remove(row);
+                        rows.remove(at);
+                        if let [_] = rows.as_slice()
+                            && let Some((row, weight)) = rows.pop()
+                        {
+                            *self = Self::One(row, weight);
+                        }
+                    }
+                    sum => rows[at].1 = sum,
+                },
+                Err(_) if rows.len() == FEW => {
+                    let mut many = Map::new(None);
+                    let few = std::mem::take(rows);
+                    for (row, weight) in few.into_iter().chain([(row.clone(), weight)]) {
+                        many.insert(hash_of(&row), row, weight);
+                    }
+                    *self = Self::Many(Box::new(many));
+                }
+                Err(at) => rows.insert(at, (row.clone(), weight)),
+            },
+            Self::Many(rows) => {
+                let hash = hash_of(row);
+                let Some(place) = rows.find(hash, row) else {
+                    rows.insert(hash, row.clone(), weight);
+                    return Ok(());
+                };
+                let old = rows.value_at(place);
+                match sum(*old, weight)? {
+                    0 => {
+                        rows.remove_at(hash, place);
                         // Only once it is much smaller, so that a row at the limit does not rebuild it each time.
                         if rows.len() <= FEW / 2 {
-                            *self = Self::Few(std::mem::take(rows).into_iter().collect());
+                            self.make_few();
                         }
                     }
                     sum => *old = sum,
-                },
-                None if weight == 0 => {}
-                None => drop(rows.insert(row.clone(), weight)),
-            },
+                }
+            }
         }
         Ok(())
     }
-}
 
-/// Adds a weight of a row to the rows of its key; a key whose rows are all gone goes too. On an overflow nothing is
-/// changed.
-pub(crate) fn add_by_key<K: Ord + Clone, T: Ord + Clone>(
-    rows: &mut BTreeMap<K, Bucket<T>>,
-    key: &K,
-    row: &T,
-    weight: Weight,
-) -> Result<(), WeightOverflow> {
-    if let Some(of_key) = rows.get_mut(key) {
-        of_key.add(row, weight)?;
-        if of_key.is_empty() {
-            rows.remove(key);
+    fn make_few(&mut self) {
+        if let Self::Many(rows) = std::mem::take(self) {
+            let mut few: Vec<(T, Weight)> = rows.into_entries().collect();
+            few.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+            *self = Self::Few(few);
         }
-    } else if weight != 0 {
-        let mut of_key = Bucket::default();
-        of_key.add(row, weight)?;
-        rows.insert(key.clone(), of_key);
     }
-    Ok(())
 }
 
 fn sum(old: Weight, added: Weight) -> Result<Weight, WeightOverflow> {
@@ -118,8 +172,9 @@ fn find<T: Ord>(rows: &[(T, Weight)], row: &T) -> Result<usize, usize> {
 
 /// The rows of a bucket, in order.
 pub(crate) enum Iter<'a, T> {
+    One(Option<(&'a T, Weight)>),
     Few(std::slice::Iter<'a, (T, Weight)>),
-    Many(std::collections::btree_map::Iter<'a, T, Weight>),
+    Many(map::Range<'a, T, Weight>),
 }
 
 impl<'a, T> Iterator for Iter<'a, T> {
@@ -127,6 +182,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
+            Self::One(row) => row.take(),
             Self::Few(rows) => rows.next().map(|(row, weight)| (row, *weight)),
             Self::Many(rows) => rows.next().map(|(row, weight)| (row, *weight)),
         }
@@ -136,6 +192,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
 impl<T> DoubleEndedIterator for Iter<'_, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
         match self {
+            Self::One(row) => row.take(),
             Self::Few(rows) => rows.next_back().map(|(row, weight)| (row, *weight)),
             Self::Many(rows) => rows.next_back().map(|(row, weight)| (row, *weight)),
         }
@@ -151,7 +208,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_is_a_zset(steps in prop::collection::vec((0_u8..40, -2_i64..3), 0..300)) {
+        fn a_bucket_is_a_zset(steps in prop::collection::vec((0_u8..80, -2_i64..3), 0..500)) {
             let (mut bucket, mut zset) = (Bucket::default(), ZSet::new());
             for (row, weight) in steps {
                 bucket.add(&row, weight).expect("the weights are small");

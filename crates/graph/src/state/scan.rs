@@ -85,6 +85,17 @@ impl<K: Clone> Bounds<K> {
         }
     }
 
+    /// The only key that is within, where that can be told.
+    fn only(&self) -> Option<&K>
+    where
+        K: Ord,
+    {
+        match (&self.start, &self.end) {
+            (Bound::Included(start), Bound::Included(end)) if start == end => Some(start),
+            _ => None,
+        }
+    }
+
     pub(crate) fn as_refs(&self) -> (Bound<&K>, Bound<&K>) {
         (self.start.as_ref(), self.end.as_ref())
     }
@@ -114,6 +125,10 @@ impl WorkingSet {
         }
         if view.index == 0 {
             let arrangement: &Arrangement<K, T> = self.arrangement(table.id());
+            if let Some(key) = bounds.only() {
+                let rows = arrangement.bucket(key).map(|rows| (key, rows));
+                return Ok((page(rows.into_iter(), order, usize::MAX).0, None));
+            }
             return Ok(page(arrangement.range(bounds.as_refs()), order, rows));
         }
         let secondary = self.secondary(graph, table, view.index - 1);

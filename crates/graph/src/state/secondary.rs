@@ -1,14 +1,14 @@
 //! Further indexes of a view: in memory, the same rows by another key.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use deltaview_schema::{Index, IndexKey, IndexSchema, KeyValue, Row};
 use deltaview_zset::Weight;
 
-use super::bucket::{Bucket, add_by_key};
+use super::bucket::Bucket;
 use super::history::new_secondary;
+use super::keyed_rows::KeyedRows;
 
 /// A further index of a table, without the type of its key.
 pub(crate) trait SecondaryIndex<T>: Send + Sync {
@@ -46,7 +46,7 @@ impl<T: Row, K2: IndexKey> SecondaryIndex<T> for Index<T, K2> {
 
     fn new_state(&self) -> Box<dyn Secondary<T>> {
         Box::new(ByKey::<K2, T> {
-            rows: BTreeMap::new(),
+            rows: KeyedRows::default(),
         })
     }
 
@@ -71,7 +71,7 @@ impl<K2: IndexKey> SecondaryKeys for Vec<K2> {
 
 /// Rows by the key of a secondary index.
 pub(crate) struct ByKey<K2, T> {
-    rows: BTreeMap<K2, Bucket<T>>,
+    rows: KeyedRows<K2, T>,
 }
 
 impl<K2: IndexKey, T: Row> ByKey<K2, T> {
@@ -79,7 +79,7 @@ impl<K2: IndexKey, T: Row> ByKey<K2, T> {
         &'a self,
         bounds: (Bound<&K2>, Bound<&K2>),
     ) -> impl DoubleEndedIterator<Item = (&'a K2, &'a Bucket<T>)> + use<'a, K2, T> {
-        self.rows.range::<K2, _>(bounds)
+        self.rows.range(bounds)
     }
 }
 
@@ -94,8 +94,8 @@ impl<K2: IndexKey, T: Row> Secondary<T> for ByKey<K2, T> {
             .downcast_ref()
             .expect("made by the same index");
         for (key, (row, weight)) in keys.iter().zip(rows) {
-            add_by_key(&mut self.rows, key, row, weight)
-                .expect("the same sum fits in the arrangement");
+            let added = self.rows.add(key, row, weight);
+            added.expect("the same sum fits in the arrangement");
         }
     }
 }

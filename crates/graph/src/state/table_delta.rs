@@ -41,7 +41,7 @@ pub(crate) enum Visit {
 /// The change of a table with its types.
 pub(crate) struct TableDelta<K, T> {
     rows: Arc<ArrangedDelta<K, T>>,
-    /// The weight that each row has before, where it is known.
+    /// The weight that each row has before, where it is known; nothing where none was looked at.
     before: Vec<Option<Weight>>,
     /// The keys of the rows by each secondary index.
     secondary: Vec<Box<dyn SecondaryKeys>>,
@@ -55,6 +55,10 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
         table: &TypedTable<K, T>,
         arrangement: &Arrangement<K, T>,
     ) -> Result<Self, TickErrorKind> {
+        let weights = rows.iter().map(|(_, _, weight)| weight.unsigned_abs());
+        if arrangement.has_room_for(weights.fold(0, u64::saturating_add)) {
+            return Ok(Self::unseen(rows, table));
+        }
         let mut before = Vec::with_capacity(rows.len());
         for (key, row, weight) in rows.iter() {
             let known = arrangement.known_weight(key, row);
@@ -77,7 +81,7 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
             .map(|index| index.keys(&mut rows.iter().map(|(_, row, _)| row)))
             .collect();
         Self {
-            before: vec![None; rows.len()],
+            before: Vec::new(),
             rows,
             secondary,
             unique: table.schema.unique,
@@ -98,19 +102,46 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
         }
     }
 
+    /// The positions of the rows, with what is added to their weights: in the order of keys and rows, each row once.
+    fn in_order(&self) -> Vec<(usize, Weight)> {
+        let row_at = |position: usize| {
+            let (key, row, _) = &self.rows[position];
+            (key, row)
+        };
+        let rows = self.rows.iter().enumerate();
+        let mut order: Vec<(usize, Weight)> = rows
+            .map(|(position, (_, _, weight))| (position, *weight))
+            .collect();
+        if self.rows.is_sorted_by(|a, b| (&a.0, &a.1) < (&b.0, &b.1)) {
+            return order;
+        }
+        order.sort_by(|one, other| row_at(one.0).cmp(&row_at(other.0)));
+        order.dedup_by(|next, kept| {
+            let is_same = row_at(next.0) == row_at(kept.0);
+            if is_same {
+                let sum = kept.1.checked_add(next.1);
+                kept.1 = sum.expect("what is not in order has room in the arrangement");
+            }
+            is_same
+        });
+        order.retain(|(_, weight)| *weight != 0);
+        order
+    }
+
     /// A table with one row a key: of the rows of a key, the one that is added is put, or else the key is deleted.
     fn unique_writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError> {
         let mut data = Vec::new();
-        let mut position = 0;
-        for (key, run) in by_key(&self.rows) {
+        let order = self.in_order();
+        let key_at = |position: usize| &self.rows[position].0;
+        for run in order.chunk_by(|one, next| key_at(one.0) == key_at(next.0)) {
             let mut columns = Vec::new();
-            key.values(&mut columns);
-            let added = run.iter().position(|(_, _, weight)| *weight > 0);
-            let go_on = if let Some(added) = added {
+            key_at(run[0].0).values(&mut columns);
+            let added = run.iter().find(|(_, weight)| *weight > 0);
+            let go_on = if let Some((added, _)) = added {
                 data.clear();
-                codec::encode_into(&run[added].1, &mut data)?;
+                codec::encode_into(&self.rows[*added].1, &mut data)?;
                 let mut more = Vec::new();
-                self.push_secondary(position + added, &mut more);
+                self.push_secondary(*added, &mut more);
                 visit(Write::Put {
                     key: &columns,
                     secondary: &more,
@@ -122,14 +153,14 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
             if let Visit::Stop = go_on {
                 break;
             }
-            position += run.len();
         }
         Ok(())
     }
 
     fn bag_writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError> {
         let mut encoded = Vec::new();
-        for (position, (key, row, weight)) in self.rows.iter().enumerate() {
+        for (position, weight) in self.in_order() {
+            let (key, row, _) = &self.rows[position];
             encoded.clear();
             codec::encode_into(row, &mut encoded)?;
             let identity = Identity::of(&encoded);
@@ -138,13 +169,13 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
             let mut more = Vec::new();
             self.push_secondary(position, &mut more);
             let data = (!identity.holds_row()).then_some(encoded.as_slice());
-            let before = self.before[position];
+            let before = self.before.get(position).copied().flatten();
             let write = Write::Add {
                 key: &columns,
                 secondary: &more,
                 identity,
                 data,
-                weight: *weight,
+                weight,
                 before,
             };
             if let Visit::Stop = visit(write) {
@@ -166,10 +197,10 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
 
     fn rows(&self, visit: &mut dyn FnMut(&[u8], Weight) -> Visit) -> Result<(), CodecError> {
         let mut encoded = Vec::new();
-        for (_, row, weight) in self.rows.iter() {
+        for (position, weight) in self.in_order() {
             encoded.clear();
-            codec::encode_into(row, &mut encoded)?;
-            if let Visit::Stop = visit(&encoded, *weight) {
+            codec::encode_into(&self.rows[position].1, &mut encoded)?;
+            if let Visit::Stop = visit(&encoded, weight) {
                 break;
             }
         }
@@ -209,8 +240,7 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
             .rows
             .iter()
             .map(|(_, row, weight)| (row.clone(), *weight));
-        // The batch is consolidated: each row is there once.
-        Box::new(ZSet::from_pairs(rows).expect("distinct rows don't add up"))
+        Box::new(ZSet::from_pairs(rows).expect("the sum was checked before the commit was written"))
     }
 
     fn slot(&self) -> Slot {
@@ -226,8 +256,8 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
             .as_any_mut()
             .downcast_mut()
             .expect("a table's arrangement has the table's types");
-        for (key, row, weight) in self.rows.iter() {
-            arrangement.add(key, row, *weight);
+        for (key, run) in by_key(&self.rows) {
+            arrangement.add_all(key, run.iter().map(|(_, row, weight)| (row, *weight)));
         }
         for (state, keys) in arrangement
             .secondaries_mut()

@@ -1,10 +1,10 @@
 //! Walking an arrangement in the order of its keys, within one group, as far as its keys are known.
 
-use std::collections::btree_map;
-
 use deltaview_schema::{IndexKey, Row};
 
+use super::bucket::BucketRow;
 use super::intervals::Cut;
+use super::keyed_rows::Range;
 use super::ranked::{Ranked, Span};
 use super::scan::Order;
 use super::{Arrangement, Bucket};
@@ -12,12 +12,12 @@ use super::{Arrangement, Bucket};
 /// The keys of a span that have rows, in the direction of the span, and where what is known of it ends.
 pub(crate) struct Walk<'a, K, T> {
     /// Nothing where not even the first key is known.
-    keys: Option<btree_map::Range<'a, K, Bucket<T>>>,
+    keys: Option<Range<'a, K, T>>,
     order: Order,
     unknown: Option<Cut<K>>,
 }
 
-impl<'a, K, T: Ord + Clone> Walk<'a, K, T> {
+impl<'a, K, T: BucketRow> Walk<'a, K, T> {
     /// The next key that is known and has rows.
     pub(crate) fn next_known(&mut self) -> Option<(&'a K, &'a Bucket<T>)> {
         let keys = self.keys.as_mut()?;
@@ -40,7 +40,7 @@ impl<'a, K, T: Ord + Clone> Walk<'a, K, T> {
 }
 
 /// For `apply`, which may only go where `reads` went.
-impl<'a, K, T: Ord + Clone> Iterator for Walk<'a, K, T> {
+impl<'a, K, T: BucketRow> Iterator for Walk<'a, K, T> {
     type Item = (&'a K, &'a Bucket<T>);
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -29,7 +29,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The state of a graph in memory.
 ///
-/// A commit costs what the operators cost, and no encoding. A view is read from ordered maps.
+/// A commit costs what the operators cost, and no encoding. The row of a key is found by hash. Rows are read in the order
+/// of an index by a search; whatever keys came since the view was last read so are sorted in then, and not before.
 ///
 /// Clones are handles of one state, one for each worker: a thread that commits, reads or follows. Stages and commits take
 /// turns, and a commit waits for those who read: as long as a [`Rows`] lives, nothing is committed. One that has waited

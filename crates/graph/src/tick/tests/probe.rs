@@ -89,12 +89,18 @@ impl<G: IndexKey, O: IndexKey, T: Row> Operator for Probe<G, O, T> {
                 }
                 rows
             }
-            Ask::Key(key) => state.rows_of(key).map(owned).collect(),
+            Ask::Key(key) => {
+                let mut rows: Seen<T> = state.rows_of(key).map(owned).collect();
+                rows.sort();
+                rows
+            }
             Ask::Row(row) => vec![(row.clone(), state.weight_of(&self.index.key(row), row))],
-            Ask::All => state
-                .all_rows()
-                .map(|(_, row, weight)| (row.clone(), weight))
-                .collect(),
+            Ask::All => {
+                let mut rows: Vec<_> = state.all_rows().collect();
+                rows.sort();
+                let rows = rows.into_iter().map(|(_, row, weight)| (row, weight));
+                rows.map(owned).collect()
+            }
         });
         told.seen = seen.collect();
         let delta = apply.input::<Delta<T>>(0).into_iter().flatten();

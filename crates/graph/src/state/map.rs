@@ -1,0 +1,237 @@
+//! A map whose values are found by the hashes of their keys, and read in the order of the keys where somebody asks for it.
+//! Nothing here is seen in the order of a hash: what is not read in the order of keys is read in the order of places,
+//! which is that in which keys came and went.
+//!
+//! The order is made when it is first asked for. From then on keys that come are noted, and sorted in when it is asked
+//! for again: a load that nobody reads in between costs no search a key, and a map that is never read in order has none.
+
+use std::cmp::Ordering;
+use std::hash::Hash;
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::places::{Places, hash_of};
+use super::sorted_places::{Between, SortedPlaces};
+
+/// From so many new places on they are compared by the beginnings of their encodings first.
+const MANY: usize = 64;
+
+/// The order-preserving encoding of a key, appended to what is there.
+type Encode<K> = fn(&K, &mut Vec<u8>);
+
+/// Values by key.
+pub(crate) struct Map<K, V> {
+    /// In the order in which they came, but that the last one takes the place of one that goes.
+    entries: Vec<(K, V)>,
+    places: Places,
+    encode: Option<Encode<K>>,
+    /// The places in the order of their keys, as long as no key has come since it was made.
+    order: OnceLock<SortedPlaces>,
+    /// The last order, and what came since. Nothing where nobody has asked for an order.
+    noted: Mutex<Option<Noted>>,
+}
+
+struct Noted {
+    order: SortedPlaces,
+    came: Vec<u32>,
+}
+
+impl<K, V> Map<K, V> {
+    /// An empty map. With an encoding many keys at once are sorted faster; none may be a prefix of another.
+    pub(crate) fn new(encode: Option<Encode<K>>) -> Self {
+        Self {
+            entries: Vec::new(),
+            places: Places::default(),
+            encode,
+            order: OnceLock::new(),
+            noted: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All keys with their values, in the order of their places.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|(key, value)| (key, value))
+    }
+
+    /// As [`Self::iter`], by value.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (K, V)> {
+        self.entries.into_iter()
+    }
+
+    pub(crate) fn value_at(&mut self, place: u32) -> &mut V {
+        &mut self.entries[place as usize].1
+    }
+}
+
+impl<K: Ord + Hash, V> Map<K, V> {
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        let place = self.find(hash_of(key), key)?;
+        Some(&self.entries[place as usize].1)
+    }
+
+    /// The place of a key, which it has as long as it is there.
+    pub(crate) fn find(&self, hash: u64, key: &K) -> Option<u32> {
+        self.places.find(hash, |place| self.key_at(place) == key)
+    }
+
+    /// The keys within bounds with their values, in the order of the keys.
+    ///
+    /// Costs a search; and where keys came since it was last asked, that of sorting them in.
+    pub(crate) fn range(&self, bounds: (Bound<&K>, Bound<&K>)) -> Range<'_, K, V> {
+        let order = self.in_order();
+        let start = match bounds.0 {
+            Bound::Unbounded => order.start(),
+            Bound::Included(key) => order.spot(&|place| self.key_at(place) < key),
+            Bound::Excluded(key) => order.spot(&|place| self.key_at(place) <= key),
+        };
+        let end = match bounds.1 {
+            Bound::Unbounded => order.end(),
+            Bound::Included(key) => order.spot(&|place| self.key_at(place) <= key),
+            Bound::Excluded(key) => order.spot(&|place| self.key_at(place) < key),
+        };
+        Range {
+            entries: &self.entries,
+            places: order.between(start, end),
+        }
+    }
+
+    fn key_at(&self, place: u32) -> &K {
+        &self.entries[place as usize].0
+    }
+
+    /// Puts a key in that is not there.
+    pub(crate) fn insert(&mut self, hash: u64, key: K, value: V) {
+        let place = u32::try_from(self.entries.len());
+        let place = place.expect("a table in memory has less than 2^32 keys");
+        self.entries.push((key, value));
+        self.places.insert(hash, place);
+        let order = self.order.take();
+        let noted = noted_mut(&mut self.noted);
+        match (order, noted) {
+            (Some(order), noted) => {
+                *noted = Some(Noted {
+                    order,
+                    came: vec![place],
+                });
+            }
+            (None, Some(noted)) => noted.came.push(place),
+            (None, None) => {}
+        }
+    }
+
+    /// Takes the key of a place out; the last one gets its place.
+    pub(crate) fn remove_at(&mut self, hash: u64, place: u32) {
+        let last = u32::try_from(self.entries.len() - 1).expect("a map has less than 2^32 keys");
+        // Where there is an order the places are put right in it now.
+        if self.order.get().is_some() || noted_mut(&mut self.noted).is_some() {
+            self.in_order();
+            let mut order = self.order.take().unwrap_or_default();
+            let (key, last_key) = (self.key_at(place), self.key_at(last));
+            order.remove(place, &|other| self.key_at(other) < key);
+            if last != place {
+                order.rename(last, place, &|other| self.key_at(other) < last_key);
+            }
+            self.order = OnceLock::from(order);
+        }
+        self.places.remove(hash, place);
+        if last != place {
+            self.places.rename(hash_of(self.key_at(last)), last, place);
+        }
+        self.entries.swap_remove(place as usize);
+    }
+
+    /// The places in the order of their keys.
+    fn in_order(&self) -> &SortedPlaces {
+        self.order.get_or_init(|| {
+            let noted = lock(&self.noted).take();
+            let Noted { mut order, came } = noted.unwrap_or_else(|| Noted {
+                order: SortedPlaces::default(),
+                came: self.all_places(),
+            });
+            order.merge(self.sorted(came), &|one, other| {
+                self.compare(one, other).is_lt()
+            });
+            order
+        })
+    }
+
+    fn all_places(&self) -> Vec<u32> {
+        (0..).zip(&self.entries).map(|(place, _)| place).collect()
+    }
+
+    fn sorted(&self, mut places: Vec<u32>) -> Vec<u32> {
+        let Some(encode) = self.encode.filter(|_| places.len() >= MANY) else {
+            sort(&mut places, &|one, other| self.compare(one, other));
+            return places;
+        };
+        let mut encoded = Vec::new();
+        let mut begins: Vec<([u8; 16], u32)> = Vec::with_capacity(places.len());
+        for place in places {
+            encoded.clear();
+            encode(self.key_at(place), &mut encoded);
+            encoded.resize(16, 0);
+            let begin = encoded.first_chunk().copied();
+            begins.push((begin.unwrap_or_default(), place));
+        }
+        sort_by_begin(&mut begins, &|one, other| self.compare(one, other));
+        begins.into_iter().map(|(_, place)| place).collect()
+    }
+
+    fn compare(&self, one: u32, other: u32) -> Ordering {
+        self.key_at(one).cmp(self.key_at(other))
+    }
+}
+
+fn sort(places: &mut [u32], compare: &dyn Fn(u32, u32) -> Ordering) {
+    places.sort_unstable_by(|one, other| compare(*one, *other));
+}
+
+/// The order of encodings is that of the keys, and none is a prefix of another: so the keys are compared only where the
+/// beginnings of their encodings are equal.
+fn sort_by_begin(begins: &mut [([u8; 16], u32)], compare: &dyn Fn(u32, u32) -> Ordering) {
+    begins.sort_unstable_by(|one, other| {
+        let (begin, other_begin) = (u128::from_be_bytes(one.0), u128::from_be_bytes(other.0));
+        begin
+            .cmp(&other_begin)
+            .then_with(|| compare(one.1, other.1))
+    });
+}
+
+fn lock(noted: &Mutex<Option<Noted>>) -> MutexGuard<'_, Option<Noted>> {
+    noted.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn noted_mut(noted: &mut Mutex<Option<Noted>>) -> &mut Option<Noted> {
+    noted.get_mut().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keys with their values, in order.
+pub(crate) struct Range<'a, K, V> {
+    entries: &'a [(K, V)],
+    places: Between<'a>,
+}
+
+impl<'a, K, V> Range<'a, K, V> {
+    fn at(&self, place: u32) -> (&'a K, &'a V) {
+        let (key, value) = &self.entries[place as usize];
+        (key, value)
+    }
+}
+
+impl<'a, K, V> Iterator for Range<'a, K, V> {
+    type Item = (&'a K, &'a V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.places.next().map(|place| self.at(place))
+    }
+}
+
+impl<K, V> DoubleEndedIterator for Range<'_, K, V> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.places.next_back().map(|place| self.at(place))
+    }
+}

@@ -75,6 +75,14 @@ impl Place {
         client.batch_execute(&sql).await.unwrap();
     }
 
+    /// The tables that keep the past of views.
+    pub(crate) async fn past_tables(&self) -> Vec<String> {
+        let client = self.pool.get().await.unwrap();
+        let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = $1 AND tablename ~ '__(versions|rows|log)$'";
+        let rows = client.query(sql, &[&self.schema]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// The number that a query in the schema says.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let client = self.pool.get().await.unwrap();

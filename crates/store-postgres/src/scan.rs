@@ -40,7 +40,7 @@ pub(crate) fn get<T: Row, K: IndexKey>(
         return Ok(None);
     };
     let query = Query {
-        sql: format!("{} LIMIT 1", viewed.select(&condition, true)),
+        sql: format!("{} LIMIT 1", viewed.select_key(&condition)),
         values: key.bound(),
     };
     Ok(Some(Plan::new(viewed, vec![query], None)))
@@ -77,7 +77,7 @@ pub(crate) fn keys<T: Row, K: IndexKey>(
     keys: &[K],
 ) -> Result<Plan<T>, Error> {
     let viewed = Viewed::new(engine, view, at)?;
-    let select = |condition: &str| viewed.select(condition, true);
+    let select = |condition: &str| viewed.select_key(condition);
     let sql = Statements::by_keys(&viewed.schema, viewed.position, select);
     let queries = keys.chunks(KEYS).map(|keys| {
         let columns = viewed.parts.iter().map(|part| part.column_type);
@@ -220,16 +220,33 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         ROW_COLUMNS + index_parts(&self.schema, self.position).len()
     }
 
-    /// Selects the rows that meet a condition, which may be one about a whole key.
-    fn select(&self, condition: &str, is_key: bool) -> String {
+    /// Selects the rows of one key, which meet a condition. Their order does not matter.
+    fn select_key(&self, condition: &str) -> String {
+        let columns = self.scanned_columns();
+        match &self.at {
+            None => {
+                format!(
+                    "SELECT {columns} FROM {} AS t WHERE {condition}",
+                    self.place
+                )
+            }
+            Some(at) => format!("SELECT {columns} FROM {}", at.rows_of_key(condition)),
+        }
+    }
+
+    /// Selects the rows that meet a condition, in the order of the index.
+    pub(crate) fn select_in_order(&self, condition: &str, backward: bool) -> String {
         let columns = self.scanned_columns();
         match &self.at {
             None => format!(
-                "SELECT {columns} FROM {} AS t WHERE {condition}",
-                self.place
+                "SELECT {columns} FROM {} AS t WHERE {condition} ORDER BY {}",
+                self.place,
+                order_by(&self.terms, backward)
             ),
-            Some(at) if is_key => format!("SELECT {columns} FROM {}", at.rows_of_key(condition)),
-            Some(at) => format!("SELECT {columns} FROM {}", at.rows_in_order(condition)),
+            Some(at) => {
+                let (rows, order) = at.rows_in_order(condition, &self.terms, backward);
+                format!("SELECT {columns} FROM {rows} ORDER BY {order}")
+            }
         }
     }
 
@@ -298,12 +315,13 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
                 term.sql, end.terms[range.fixed]
             ));
         }
+        // In the past rows are found by their keys, and those of one key have no order.
         let is_key = !range.is_beyond && range.fixed == self.terms_of_index();
-        let mut sql = self.select(&condition, is_key);
-        let is_in_order = is_key && self.at.is_some();
-        if !self.terms.is_empty() && !is_in_order {
-            sql.push_str(&format!(" ORDER BY {}", order_by(&self.terms, backward)));
-        }
+        let sql = if self.terms.is_empty() || is_key && self.at.is_some() {
+            self.select_key(&condition)
+        } else {
+            self.select_in_order(&condition, backward)
+        };
         let values = start.into_iter().chain(end).flat_map(Place::bound);
         Query {
             sql,

@@ -4,7 +4,8 @@
 //! Versions are looked for at the nodes of the [path](deltaview_store::history::Path) to the time. For whole keys that is a
 //! search for each node, which costs the server little to plan. For ranges each node is a branch of its own: each branch
 //! is read in the order of an index, and the server merges them, so that the first rows come at once and nothing is
-//! sorted. The same condition is written into each of the branches.
+//! sorted. The same condition and the same order are written into each of the branches, for the planner takes neither
+//! into a branch that has a condition of its own.
 
 use deltaview_schema::TableSchema;
 use deltaview_store::history::Path;
@@ -13,7 +14,9 @@ use super::ddl::SINCE;
 use super::sql::History;
 use crate::ddl::CLOCK;
 use crate::engine::{Engine, EngineTable};
-use crate::names::{COUNT, DATA, IDENTITY, index_parts, literal, parts_of, secondary_parts};
+use crate::names::{
+    COUNT, DATA, IDENTITY, Term, index_parts, literal, order_by, parts_of, secondary_parts,
+};
 
 /// A view's table as of a time.
 #[derive(Clone, Debug)]
@@ -79,34 +82,49 @@ impl At {
         };
         let only = format!(" WHERE n.n < {}", self.now);
         let branches = [
-            self.present(condition),
+            self.present(condition, ""),
             search(path.up_to().collect(), self.ends_later(), String::new()),
             search(path.behind().collect(), self.began(), only),
         ];
         format!("({}) AS t", branches.join(" UNION ALL "))
     }
 
-    /// The rows `t` that meet a condition on `t`, to be read in the order of an index.
-    pub(crate) fn rows_in_order(&self, condition: &str) -> String {
+    /// The rows `t` that meet a condition on `t`, each branch of them in the order of an index; and that order.
+    ///
+    /// What they are ordered by is among their columns, for the planner sees the order of a branch by its columns alone.
+    pub(crate) fn rows_in_order(
+        &self,
+        condition: &str,
+        terms: &[Term],
+        backward: bool,
+    ) -> (String, String) {
+        let (mut ordered, mut named) = (String::new(), terms.to_vec());
+        for (i, term) in named.iter_mut().enumerate() {
+            ordered.push_str(&format!(", {} AS o{i}", term.sql));
+            term.sql = format!("t.o{i}");
+        }
+        let order = order_by(terms, backward);
         let path = Path::of(self.time, self.last);
         let branch = |node: i64, valid: String| {
             format!(
-                "SELECT {} FROM {} AS t WHERE t.\"node\" = {node} AND {valid} AND {condition}",
+                "SELECT {}{ordered} FROM {} AS t WHERE t.\"node\" = {node} AND {valid} AND {condition}",
                 self.over, self.history.versions
             )
         };
         let up_to = path.up_to().map(|node| branch(node, self.ends_later()));
         let behind = path.behind().map(|node| branch(node, self.began()));
-        let branches: Vec<String> = std::iter::once(self.present(condition))
+        let branches: Vec<String> = std::iter::once(self.present(condition, &ordered))
             .chain(up_to)
             .chain(behind)
+            .map(|branch| format!("({branch} ORDER BY {order})"))
             .collect();
-        format!("({}) AS t", branches.join(" UNION ALL "))
+        let rows = format!("({}) AS t", branches.join(" UNION ALL "));
+        (rows, order_by(&named, backward))
     }
 
-    fn present(&self, condition: &str) -> String {
+    fn present(&self, condition: &str, more: &str) -> String {
         format!(
-            "SELECT {} FROM {} AS t WHERE {condition} AND {}",
+            "SELECT {}{more} FROM {} AS t WHERE {condition} AND {}",
             self.present,
             self.history.table,
             self.began()

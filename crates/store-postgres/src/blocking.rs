@@ -308,6 +308,14 @@ impl Store for BlockingPostgresStore {
         self.block_on(self.store.explain(view, row))
     }
 
+    fn look_up<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        key: &K,
+    ) -> Result<Option<T>, Error> {
+        self.block_on(self.store.view(view).get(key))
+    }
+
     fn scan<T: Row, K: IndexKey>(
         &self,
         view: ViewHandle<T, K>,

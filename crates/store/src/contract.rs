@@ -100,6 +100,21 @@ pub trait Store: Sized {
         order: Order,
     ) -> Result<Rows<'_, T>, Error>;
 
+    /// The row of a key, in a view that has one row a key. Where there are more, any of them. [`View::get`] is the
+    /// comfortable way. A store overrides this that has a shorter way to one row than to begin a [scan](Self::scan).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::scan`].
+    fn look_up<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        key: &K,
+    ) -> Result<Option<T>, Error> {
+        let mut rows = self.scan(view, Bounds::one(key.clone()), Order::Forward)?;
+        Ok(rows.next().transpose()?.map(|(row, _)| row))
+    }
+
     /// Follows a view: the deltas of all iterations behind the one that is the last now. [`View::subscribe`] is the
     /// comfortable way, and says more.
     ///

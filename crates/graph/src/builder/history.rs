@@ -1,5 +1,7 @@
 //! Views that remember what they were: [`Builder::with_history`]. What is kept, and where, is the stores' business.
 
+// `core` has no clock.
+use core::time::Duration;
 use std::panic::Location;
 
 use deltaview_schema::{IndexKey, Row};
@@ -45,7 +47,7 @@ impl Builder {
             self.problem(ProblemKind::ForeignHandle, at, message);
             return view;
         }
-        if retention == Retention::Span(std::time::Duration::ZERO) {
+        if retention == Retention::Span(Duration::ZERO) {
             let message = "a history that is kept for no time at all is none: give it a span, or leave it out";
             self.problem(ProblemKind::Retention, at, message.to_string());
         }

@@ -1,8 +1,9 @@
 //! How much of a view's history stays: data of the plan, which the stores apply.
 
+// `core` has no clock.
+use core::time::Duration;
 use std::fmt;
 use std::num::NonZeroU64;
-use std::time::Duration;
 
 /// How far back a view with history can be read: see [`Builder::with_history`](crate::Builder::with_history).
 ///

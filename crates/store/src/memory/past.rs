@@ -98,7 +98,8 @@ impl Past {
         let kept = self.views.get_mut(&table).expect("the view has history");
         kept.horizon = kept.horizon.max(time);
         let horizon = kept.horizon;
-        let (rows, is_done) = tables.sweep(table, horizon, rows);
+        // A step goes on, however short it is asked to be.
+        let (rows, is_done) = tables.sweep(table, horizon, rows.max(1));
         self.forget_instants();
         Forgotten {
             horizon,

@@ -161,12 +161,13 @@ pub(super) fn retain(
     written: usize,
 ) -> Result<(), Error> {
     let doing = || forgetting(schema);
+    let before = horizon(conn, schema).context(doing)?;
     let first = match retention {
         Retention::Forever => None,
         Retention::Times(times) => {
             let times = i64::try_from(times.get()).unwrap_or(i64::MAX);
-            let before = instant.n.saturating_sub(times);
-            after_steps(conn, schema, before).context(doing)?
+            let left_out = instant.n.saturating_sub(times);
+            first_behind(conn, &schema.graph, before, left_out).context(doing)?
         }
         Retention::Span(span) => {
             let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
@@ -174,35 +175,38 @@ pub(super) fn retain(
             current_at(conn, &schema.graph, at).context(doing)?
         }
     };
-    if let Some(first) = first {
-        move_horizon(conn, schema, first).context(doing)?;
+    let horizon = first.map_or(before, |first| first.max(before));
+    if horizon > before {
+        move_horizon(conn, schema, horizon).context(doing)?;
     }
-    sweep_up(conn, schema, sweep, sweep_at_most(written))?;
-    Ok(())
+    sweep_behind(conn, (schema, sweep), horizon, sweep_at_most(written)).map(drop)
 }
 
-/// The newest time of a graph with at most so many times before it, from the horizon of a view on.
-fn after_steps(
+/// The newest time of a graph behind a horizon that has at most so many times before it, of all that were.
+fn first_behind(
     conn: &Connection,
-    schema: &TableSchema,
-    before: i64,
+    graph: &str,
+    horizon: i64,
+    left_out: i64,
 ) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT \"t\", \"n\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" > ?2 ORDER BY \"t\" LIMIT 1";
-    let mut next = conn.prepare_cached(sql)?;
-    let mut place = horizon(conn, schema)?;
+    let sql = "SELECT \"t\", \"n\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" > ?2 ORDER BY \"t\"";
+    if left_out < 0 {
+        return Ok(None);
+    }
+    let mut following = conn.prepare_cached(sql)?;
+    let mut rows = following.query((graph, horizon))?;
     let mut found = None;
-    loop {
-        let of_next: Option<(i64, i64)> = next
-            .query_row((&schema.graph, place), |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        match of_next {
-            Some((time, n)) if n <= before + 1 => {
-                place = time;
-                found = Some(time);
-            }
-            _ => return Ok(found),
+    // One step, but where a retention has become shorter.
+    while let Some(row) = rows.next()? {
+        let before: i64 = row.get::<_, i64>(1)? - 1;
+        if before <= left_out {
+            found = Some(row.get(0)?);
+        }
+        if before >= left_out {
+            break;
         }
     }
+    Ok(found)
 }
 
 /// The newest time whose instant is not after one, if there is any.
@@ -248,8 +252,17 @@ pub(super) fn sweep_up(
     sweep: &Sweep,
     rows: usize,
 ) -> Result<Swept, Error> {
+    let horizon = horizon(conn, schema).context(|| forgetting(schema))?;
+    sweep_behind(conn, (schema, sweep), horizon, rows)
+}
+
+fn sweep_behind(
+    conn: &Connection,
+    (schema, sweep): (&TableSchema, &Sweep),
+    horizon: i64,
+    rows: usize,
+) -> Result<Swept, Error> {
     let doing = || forgetting(schema);
-    let horizon = horizon(conn, schema).context(doing)?;
     if horizon == 0 {
         return Ok(Swept {
             rows: 0,

@@ -131,8 +131,7 @@ pub(super) fn write(
     time: i64,
 ) -> Result<(), Error> {
     let schema = writes.schema();
-    let mut writer =
-        Writer::new(conn, statements, schema, time).context(|| writing(schema, time))?;
+    let mut writer = Writer::new(conn, statements, schema, time);
     writes.for_each(|write| writer.write(write))
 }
 
@@ -143,17 +142,46 @@ fn writing(schema: &TableSchema, time: i64) -> String {
     )
 }
 
-/// The statements of a table, prepared.
+/// Writes one table.
 struct Writer<'a> {
     schema: &'a TableSchema,
     time: i64,
-    find: CachedStatement<'a>,
-    close: CachedStatement<'a>,
-    keep: CachedStatement<'a>,
-    log: CachedStatement<'a>,
-    put: CachedStatement<'a>,
-    set: CachedStatement<'a>,
-    delete: CachedStatement<'a>,
+    find: Prepared<'a>,
+    close: Prepared<'a>,
+    keep: Prepared<'a>,
+    log: Prepared<'a>,
+    put: Prepared<'a>,
+    set: Prepared<'a>,
+    delete: Prepared<'a>,
+}
+
+/// A statement that is prepared once it is wanted, for all rows of a commit.
+struct Prepared<'a> {
+    conn: &'a Connection,
+    sql: &'a str,
+    statement: Option<CachedStatement<'a>>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(conn: &'a Connection, sql: &'a str) -> Self {
+        Self {
+            conn,
+            sql,
+            statement: None,
+        }
+    }
+
+    fn get(&mut self) -> rusqlite::Result<&mut CachedStatement<'a>> {
+        let statement = match self.statement.take() {
+            Some(statement) => statement,
+            None => self.conn.prepare_cached(self.sql)?,
+        };
+        Ok(self.statement.insert(statement))
+    }
+
+    fn execute(&mut self, values: impl Iterator<Item = impl ToSql>) -> rusqlite::Result<()> {
+        self.get()?.execute(params_from_iter(values)).map(drop)
+    }
 }
 
 /// What a row of a table with one row a key was.
@@ -174,26 +202,21 @@ struct Closed<'v> {
 impl<'a> Writer<'a> {
     fn new(
         conn: &'a Connection,
-        statements: &Statements,
+        statements: &'a Statements,
         schema: &'a TableSchema,
         time: i64,
-    ) -> rusqlite::Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             schema,
             time,
-            find: conn.prepare_cached(&statements.find)?,
-            close: conn.prepare_cached(&statements.close)?,
-            keep: conn.prepare_cached(&statements.keep)?,
-            log: conn.prepare_cached(&statements.log)?,
-            put: conn.prepare_cached(&statements.put)?,
-            // A table with one row a key has no weight to set.
-            set: conn.prepare_cached(if schema.unique {
-                &statements.delete
-            } else {
-                &statements.set
-            })?,
-            delete: conn.prepare_cached(&statements.delete)?,
-        })
+            find: Prepared::new(conn, &statements.find),
+            close: Prepared::new(conn, &statements.close),
+            keep: Prepared::new(conn, &statements.keep),
+            log: Prepared::new(conn, &statements.log),
+            put: Prepared::new(conn, &statements.put),
+            set: Prepared::new(conn, &statements.set),
+            delete: Prepared::new(conn, &statements.delete),
+        }
     }
 
     fn write(&mut self, write: Write<'_>) -> Result<(), Error> {
@@ -253,18 +276,18 @@ impl<'a> Writer<'a> {
     }
 
     fn replaced(&mut self, key: &[KeyValue<'_>]) -> rusqlite::Result<Option<Replaced>> {
-        let columns = self.find.column_count();
         let schema = self.schema;
-        self.find
-            .query_row(params_from_iter(whole_key(key, &[], schema)), |row| {
-                let secondary = (2..columns).map(|column| row.get(column));
-                Ok(Replaced {
-                    since: row.get(0)?,
-                    data: row.get(1)?,
-                    secondary: secondary.collect::<rusqlite::Result<_>>()?,
-                })
+        let find = self.find.get()?;
+        let columns = find.column_count();
+        find.query_row(params_from_iter(whole_key(key, &[], schema)), |row| {
+            let secondary = (2..columns).map(|column| row.get(column));
+            Ok(Replaced {
+                since: row.get(0)?,
+                data: row.get(1)?,
+                secondary: secondary.collect::<rusqlite::Result<_>>()?,
             })
-            .optional()
+        })
+        .optional()
     }
 
     /// Adds to the weight of a row that may be there or not.
@@ -279,11 +302,12 @@ impl<'a> Writer<'a> {
         let doing = || writing(schema, time);
         let found: Option<(i64, Weight)> = self
             .find
-            .query_row(
-                params_from_iter(whole_key(key, identity.as_bytes(), schema)),
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()
+            .get()
+            .and_then(|find| {
+                let key = whole_key(key, identity.as_bytes(), schema);
+                find.query_row(params_from_iter(key), |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+            })
             .context(doing)?;
         self.log(key, identity, weight).context(doing)?;
         let Some((since, before)) = found else {
@@ -311,8 +335,7 @@ impl<'a> Writer<'a> {
             let values = [time, sum].map(|value| Bound(ValueRef::Integer(value)));
             let key = whole_key(key, identity.as_bytes(), schema);
             self.set
-                .execute(params_from_iter(values.into_iter().chain(key)))
-                .map(drop)
+                .execute(values.into_iter().chain(key))
                 .context(doing)
         }
     }
@@ -348,13 +371,13 @@ impl<'a> Writer<'a> {
             integer(closed.weight),
             integer(fork_node(closed.since, self.time)),
         ]);
-        execute(&mut self.close, values.chain(secondary))?;
+        self.close.execute(values.chain(secondary))?;
         if closed.identity.holds_row() {
             return Ok(());
         }
         let data = closed.data.map_or(ValueRef::Null, ValueRef::Blob);
         let values = bind_key(key, self.schema).chain([identity(), Bound(data), integer(1)]);
-        execute(&mut self.keep, values)
+        self.keep.execute(values)
     }
 
     fn log(
@@ -367,7 +390,7 @@ impl<'a> Writer<'a> {
         let values = std::iter::once(integer(self.time))
             .chain(bind_key(key, self.schema))
             .chain([Bound(ValueRef::Blob(identity.as_bytes())), integer(weight)]);
-        execute(&mut self.log, values)
+        self.log.execute(values)
     }
 
     fn put(
@@ -383,11 +406,11 @@ impl<'a> Writer<'a> {
             .chain([Bound(data), integer(self.time)])
             .chain(weight.map(integer))
             .chain(bind_secondary(secondary, self.schema));
-        execute(&mut self.put, values)
+        self.put.execute(values)
     }
 
     fn delete(&mut self, key: &[KeyValue<'_>], identity: &[u8]) -> rusqlite::Result<()> {
-        execute(&mut self.delete, whole_key(key, identity, self.schema))
+        self.delete.execute(whole_key(key, identity, self.schema))
     }
 }
 
@@ -401,11 +424,4 @@ fn whole_key<'v>(
         .has_identity()
         .then_some(Bound(ValueRef::Blob(identity)));
     bind_key(key, schema).chain(identity)
-}
-
-fn execute(
-    statement: &mut CachedStatement<'_>,
-    values: impl Iterator<Item = impl ToSql>,
-) -> rusqlite::Result<()> {
-    statement.execute(params_from_iter(values)).map(drop)
 }

@@ -245,10 +245,10 @@ impl<'a> Ddl<'a> {
         if !schema.unique {
             lines.push(format!("{COUNT} bigint NOT NULL"));
         }
+        lines.extend(secondary_parts(schema).iter().map(|part| part.definition()));
         if schema.history {
             lines.push(format!("{} bigint NOT NULL", history::SINCE));
         }
-        lines.extend(secondary_parts(schema).iter().map(|part| part.definition()));
 
         let place = self.place(&table_name(schema));
         let mut sql = format!("CREATE TABLE {place} (\n  {}\n);\n", lines.join(",\n  "));

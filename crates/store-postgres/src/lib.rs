@@ -58,6 +58,17 @@
 //! | `deltaview_cursors` | who follows which view, up to which time it has consumed it, and for how long it is waited for |
 //! | `deltaview_feed` | what iterations changed of the views that are followed |
 //!
+//! and where a view of a graph has history ([`with_history`](deltaview_graph::Builder::with_history)):
+//!
+//! | table | what it has |
+//! | --- | --- |
+//! | `<view's table>__versions` | rows as they were for `since <= t < until`, with the `node` of the interval tree that they are filed at |
+//! | `<view's table>__rows` | the data of the rows that have versions, once, and how many versions (`n`) each has |
+//! | `<view's table>__log` | what each time `t` added (`w`) to the weight of a row |
+//! | `deltaview_instants` | when each time was committed (`at`, microseconds since 1970), and how many there were up to it (`n`) |
+//! | `deltaview_history` | the horizon of each table: the first time that can be read |
+//! | `deltaview_past_cursors` | up to which time named cursors read the history that were made at a past time |
+//!
 //! `data` is the row in CBOR, and NULL where `identity` is the row itself (up to 64 bytes); `c` is the weight. A table with
 //! one row a key has neither `identity` nor `c`. Columns of an index can be queried by name, `ixd__<index>__<field>`, and
 //! are native types: `bigint`, `boolean`, `uuid`, `bytea`, and `text COLLATE "C"`, which is ordered by bytes whatever the
@@ -76,6 +87,16 @@
 //! subscriptions. A notification says no more than that it is worth looking: the log is read every few seconds anyway,
 //! and after each reconnect, so nothing is missed. Without it, or behind a pooler that can't pass `LISTEN` on,
 //! subscriptions look into the log with pauses that grow to half a second.
+//!
+//! # The past
+//!
+//! A view with history has one more column in its table, `since`: the time from which the row is there with its weight.
+//! A commit captures the rows that it is about to change, by one statement a view, before it writes them; reads of the
+//! present never touch what was. [`View::as_of`] reads the view as it was at a time or an instant. Instants are those of
+//! the server's clock, which all who write share, at which an iteration was written, in the order of times; a commit
+//! inside of [your transaction](PostgresStore::commit_in) is visible later than its instant says.
+//!
+//! The space of what is forgotten is free for new rows once the server has vacuumed the tables, as it does by itself.
 //!
 //! # Many workers
 //!

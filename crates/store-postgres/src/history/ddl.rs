@@ -141,17 +141,19 @@ pub(crate) fn tables_sql(schema: &TableSchema, namespace: &str) -> String {
         .map(|part| format!("{},\n  ", part.definition()))
         .collect();
     let primary = primary.concat();
+    let weight = if schema.unique {
+        String::new()
+    } else {
+        format!("{COUNT} bigint NOT NULL,\n  ")
+    };
     let mut more = String::new();
-    if !schema.unique {
-        more.push_str(&format!(",\n  {COUNT} bigint NOT NULL"));
-    }
     for part in secondary_parts(schema) {
         more.push_str(&format!(",\n  {}", part.definition()));
     }
     let mut push = |line: String| writeln!(sql, "{line}").expect("writing to a string succeeds");
     push(format!(
-        "CREATE TABLE {versions} (\n  \"node\" bigint NOT NULL,\n  {primary}\"until\" bigint NOT NULL,\n  \
-         {IDENTITY} bytea NOT NULL,\n  {SINCE} bigint NOT NULL{more}\n);"
+        "CREATE TABLE {versions} (\n  {primary}\"until\" bigint NOT NULL,\n  {IDENTITY} bytea NOT NULL,\n  \
+         {SINCE} bigint NOT NULL,\n  {weight}\"node\" bigint NOT NULL{more}\n);"
     ));
     let index = |kind: &str, name: &str, place: &str, columns: &str| {
         format!("CREATE {kind} {} ON {place} ({columns});", quote(name))

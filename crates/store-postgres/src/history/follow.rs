@@ -4,6 +4,8 @@
 //! A cursor with a name that was made at a past time is behind the time from which it is logged for, which is stored
 //! beside it: whoever opens it again reads the history up to there.
 
+use std::sync::Arc;
+
 use deltaview_graph::{Table, TableId};
 use deltaview_store::Error;
 use deltaview_store::feed::log::Logged;
@@ -15,6 +17,7 @@ use super::pages::{deltas_of, sql_deltas};
 use crate::ddl::CURSORS;
 use crate::engine::Engine;
 use crate::error::Context;
+use crate::reader::Reader;
 use crate::store::Inner;
 
 /// So many rows are read at a time, and a whole delta at least.
@@ -53,7 +56,7 @@ impl Stored {
     }
 
     /// Reads on: nothing, once all were read.
-    pub(crate) async fn read(&mut self, inner: &Inner) -> Result<Vec<Logged>, Error> {
+    pub(crate) async fn read(&mut self, inner: &Arc<Inner>) -> Result<Vec<Logged>, Error> {
         let engine = &inner.engine;
         let table = &engine.tables[&self.table];
         let history = table.history.as_ref().expect("its deltas are stored");
@@ -64,12 +67,13 @@ impl Stored {
         let sql = sql_deltas(table, history, ROWS);
         let values: [(&(dyn ToSql + Sync), Type); 2] =
             [(&self.place, Type::INT8), (&self.up_to, Type::INT8)];
-        let connection = inner.connection().await?;
-        // As for pages: behind what is read it is looked whether it can be read.
-        let (rows, limits) = futures::join!(
-            connection.query_typed(&sql, &values),
-            engine.limits(&connection, face)
+        let reader = Reader::connect(Arc::clone(inner)).await?;
+        let (begun, rows, limits) = futures::join!(
+            reader.begin(),
+            reader.client().query_typed(&sql, &values),
+            engine.limits(reader.client(), face)
         );
+        begun.context(|| engine.reading_past())?;
         let rows = rows.context(|| engine.reading_past())?;
         limits?.check(face, self.place)?;
         let deltas = deltas_of(table, &rows, 0)?;

@@ -90,9 +90,9 @@ async fn a_range_of_the_past_is_merged_in_the_order_of_its_index() {
         "ALTER TABLE {namespace}.\"past__view__view\" SET (autovacuum_enabled = off); \
          ALTER TABLE {namespace}.\"past__view__view__versions\" SET (autovacuum_enabled = off); \
          INSERT INTO {namespace}.\"past__view__view\" \
-         SELECT {text}, i % 2 = 0, int4send(i), NULL, 1, 900, i FROM generate_series(1, 20000) AS i; \
+         SELECT {text}, i % 2 = 0, int4send(i), NULL, 1, i, 900 FROM generate_series(1, 20000) AS i; \
          INSERT INTO {namespace}.\"past__view__view__versions\" \
-         SELECT {}, {text}, i % 2 = 0, i % 900 + 2, int4send(i), i % 900 + 1, 1, i FROM generate_series(1, 20000) AS i",
+         SELECT {text}, i % 2 = 0, i % 900 + 2, int4send(i), i % 900 + 1, 1, {}, i FROM generate_series(1, 20000) AS i",
         sql_fork_node("(i % 900 + 1)::bigint", "(i % 900 + 2)::bigint"),
     );
     client.batch_execute(&filled).await.unwrap();

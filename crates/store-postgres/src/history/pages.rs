@@ -1,7 +1,5 @@
-//! Deltas, times and versions of a view with history, a page at a time: each page is one statement or two, sent at once.
-//!
-//! The past never changes, it is only forgotten, and the horizon never goes back. So the horizon is looked at behind what
-//! is read: where the time can still be read then, all that was read was there.
+//! Deltas, times and versions of a view with history, a page at a time: each page is a transaction that sees one state, and
+//! is sent at once. The horizon is looked at in the state that is read. Nothing is held between two pages.
 
 use deltaview_graph::{TickError, ViewHandle};
 use deltaview_schema::{Identity, IndexKey, Row, codec};
@@ -175,7 +173,10 @@ impl Source {
         );
         let asked = self.ask(|| async {
             let values: [(&(dyn ToSql + Sync), Type); 1] = [(&before, Type::INT8)];
-            let rows = self.connection().await?.query_typed(&sql, &values).await;
+            let reader = self.reader().await?;
+            let asking = reader.client().query_typed(&sql, &values);
+            let (begun, rows) = futures::join!(reader.begin(), asking);
+            begun.context(|| reading(table))?;
             rows.context(|| reading(table))
         });
         let rows = asked.await?;
@@ -223,15 +224,17 @@ impl Source {
             .map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()))
             .collect();
         let asked = self.ask(|| async {
-            let client = self.connection().await?;
+            let reader = self.reader().await?;
+            let client = reader.client();
             let [live, ended] = [&live, &ended].map(|sql| async {
                 match sql {
                     Some(sql) => client.query_typed(sql, &values).await,
                     None => Ok(Vec::new()),
                 }
             });
-            let looking = engine.limits(&client, face);
-            let (live, ended, limits) = futures::join!(live, ended, looking);
+            let looking = engine.limits(client, face);
+            let (begun, live, ended, limits) = futures::join!(reader.begin(), live, ended, looking);
+            begun.context(|| reading(table))?;
             let live = live.context(|| reading(table))?;
             let ended = ended.context(|| reading(table))?;
             Ok((live, ended, limits?))
@@ -265,14 +268,17 @@ impl Source {
         let engine = self.engine();
         let (face, table, _) = engine.past_of(view)?;
         let asked = self.ask(|| async {
-            let client = self.connection().await?;
+            let reader = self.reader().await?;
+            let client = reader.client();
             let rows = client.query_typed(sql, values).map_err(|error| {
                 if is_integer_overflow(&error) {
                     return overflow(table);
                 }
                 crate::error::from_postgres(error, &reading(table))
             });
-            let (rows, limits) = futures::join!(rows, engine.limits(&client, face));
+            let looking = engine.limits(client, face);
+            let (begun, rows, limits) = futures::join!(reader.begin(), rows, looking);
+            begun.context(|| reading(table))?;
             limits?.check(face, after)?;
             rows
         });

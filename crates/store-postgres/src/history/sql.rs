@@ -92,8 +92,8 @@ impl History {
         history
     }
 
-    /// Takes an array for each column of the primary index, the identities, and what is added to the weights. In a table
-    /// with one row a key a row that goes has the identity that it would have.
+    /// Takes an array for each column of the primary index, the identities, what is added to the weights, and whether the
+    /// row may be there. In a table with one row a key a row that goes has the identity that it would have.
     fn sql_capture(&self, schema: &TableSchema, namespace: &str) -> BySize {
         let primary = parts_of(&schema.primary);
         let secondary = secondary_parts(schema);
@@ -101,11 +101,8 @@ impl History {
             .iter()
             .map(|part| plain_type(part.column_type))
             .collect();
-        kinds.extend(["bytea", "bigint"]);
-        let (identity, weight) = (
-            format!("k{}", primary.len()),
-            format!("k{}", primary.len() + 1),
-        );
+        kinds.extend(["bytea", "bigint", "boolean"]);
+        let [identity, weight, is_there] = [0, 1, 2].map(|i| format!("k{}", primary.len() + i));
         let named = |prefix: &str, parts: &[KeyPart]| -> String {
             let names = parts.iter().map(|part| format!("{prefix}{}, ", part.name));
             names.collect()
@@ -123,11 +120,12 @@ impl History {
             stored.push_str(&format!(", t.{column}"));
         }
         let seen = kept.replace(", ", ", k.");
-        // Of the rows of a key the one that goes is stored.
-        let mut is_stored = equal(&key_parts(schema));
-        if schema.unique {
-            is_stored = format!("{} AND k.{weight} < 0", equal(&primary));
-        }
+        let same = if schema.unique {
+            equal(&primary)
+        } else {
+            equal(&key_parts(schema))
+        };
+        let is_stored = format!("k.{is_there} AND {same}");
         let node = sql_fork_node(&format!("k.{SINCE}"), "n.t");
         let now = sql_now(schema, namespace);
         let Self {

@@ -1,11 +1,9 @@
 //! How far the past can be read: the horizon of a view and the last time, in the state that is read, and the instants of
 //! times. It reads no rows of views.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use deadpool_postgres::Object;
 use deltaview_graph::{Table, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::history::{
@@ -78,14 +76,6 @@ impl Limits {
 }
 
 impl Source {
-    /// A connection that sees what the source sees.
-    pub(super) async fn connection(&self) -> Result<Connection, Error> {
-        Ok(match self {
-            Self::Store(inner) => Connection::Own(inner.connection().await?),
-            Self::Snapshot(reader) => Connection::Shared(Arc::clone(reader)),
-        })
-    }
-
     /// Asks something of the server. What only reads is tried again where the connection turns out to be lost.
     pub(super) async fn ask<R, Asked>(&self, ask: impl Fn() -> Asked) -> Result<R, Error>
     where
@@ -103,7 +93,10 @@ impl Source {
     /// How far a view can be read.
     pub(super) async fn limits(&self, table: &Table) -> Result<Limits, Error> {
         let engine = self.engine();
-        let asked = self.ask(|| async { engine.limits(&*self.connection().await?, table).await });
+        let asked = self.ask(|| async {
+            let reader = self.reader().await?;
+            engine.limits(reader.client(), table).await
+        });
         asked.await
     }
 
@@ -200,11 +193,8 @@ impl Source {
         let asked = self.ask(|| async {
             let values: [(&(dyn ToSql + Sync), Type); 2] =
                 [(&engine.graph.name(), Type::TEXT), (&value, Type::INT8)];
-            let row = self
-                .connection()
-                .await?
-                .query_typed_opt(&sql, &values)
-                .await;
+            let reader = self.reader().await?;
+            let row = reader.client().query_typed_opt(&sql, &values).await;
             row.context(|| engine.reading_past())
         });
         let row = asked.await?.ok_or_else(|| engine.nothing_of_graph())?;
@@ -218,23 +208,6 @@ impl Source {
             })
         };
         read().context(|| engine.reading_past())
-    }
-}
-
-/// A connection of the pool, or that of a snapshot.
-pub(super) enum Connection {
-    Own(Object),
-    Shared(Arc<Reader>),
-}
-
-impl Deref for Connection {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        match self {
-            Self::Own(connection) => connection,
-            Self::Shared(reader) => reader.client(),
-        }
     }
 }
 

@@ -68,11 +68,18 @@ impl Engine {
                 chunk.rows += 1;
                 let pushed = push_key(&mut chunk.arrays, change.key);
                 pushed.map_err(|HasNul| nul_in_key(&table.name))?;
-                let [.., identities, weights] = chunk.arrays.as_mut_slice() else {
-                    unreachable!("a chunk has identities and weights");
+                let [.., identities, weights, there] = chunk.arrays.as_mut_slice() else {
+                    unreachable!("a chunk has more than keys");
+                };
+                // Of the rows of a key the one that goes is stored.
+                let may_be_there = if table.schema.unique {
+                    change.weight < 0
+                } else {
+                    change.before != Some(0)
                 };
                 identities.push_bytes(Some(change.identity.as_bytes()));
                 weights.push_int(change.weight);
+                there.push_bytes(Some(&[u8::from(may_be_there)]));
                 Ok::<(), Error>(())
             })?;
             past.chunks.extend(open);
@@ -129,7 +136,7 @@ impl Chunk {
     fn of(id: TableId, table: &EngineTable) -> Self {
         let parts = parts_of(&table.schema.primary);
         let columns = parts.iter().map(|part| part.column_type);
-        let more = [ColumnType::Bytes, ColumnType::Int];
+        let more = [ColumnType::Bytes, ColumnType::Int, ColumnType::Bool];
         Self {
             table: id,
             arrays: columns.chain(more).map(Array::of).collect(),

@@ -86,8 +86,8 @@ impl Schema {
             let client = store.inner().pool().get().await;
             let client = client.expect("the server is there");
             let sql = format!("DROP SCHEMA \"{}\" CASCADE", self.name);
-            let dropped = client.batch_execute(&sql).await;
-            dropped.expect("nobody uses it");
+            let dropped = client.batch_execute(&sql);
+            dropped.await.expect("nobody uses it");
         });
     }
 }

@@ -1,11 +1,16 @@
 //! What flows along an edge during a tick: rows with weights. It owns how such a batch is consolidated.
 
+use std::borrow::Cow;
+
 use deltaview_zset::{Weight, WeightOverflow};
 
 /// A change of a stream: rows with weights, a row possibly several times.
 pub(crate) type Delta<T> = Vec<(T, Weight)>;
 
 /// A change of a stream arranged by a key: sorted by key and row, each row once, no weight zero.
+///
+/// In memory, where all that read it [take it so](crate::operators::Operator::takes_any_order), it can be in any order,
+/// and have a row several times: see [`Arrange`](crate::operators::Arrange).
 pub(crate) type ArrangedDelta<K, T> = Vec<(K, T, Weight)>;
 
 /// Sorts a batch, adds up the weights of equal rows, and drops what adds up to nothing.
@@ -24,6 +29,18 @@ pub(crate) fn consolidate_arranged<K: Ord, T: Ord>(
         |kept, next| kept.0 == next.0 && kept.1 == next.1,
         |entry| &mut entry.2,
     )
+}
+
+/// An arranged batch in order, each row once: as it is, if it is that.
+pub(crate) fn in_order<K: Ord + Clone, T: Ord + Clone>(
+    delta: &[(K, T, Weight)],
+) -> Result<Cow<'_, [(K, T, Weight)]>, WeightOverflow> {
+    if delta.is_sorted_by(|a, b| (&a.0, &a.1) < (&b.0, &b.1)) {
+        return Ok(Cow::Borrowed(delta));
+    }
+    let mut sorted = delta.to_vec();
+    consolidate_arranged(&mut sorted)?;
+    Ok(Cow::Owned(sorted))
 }
 
 fn merge_neighbours<E>(

@@ -11,7 +11,7 @@ use super::{Apply, Operator, Reads};
 use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
-use crate::state::key_text;
+use crate::state::{Places, hash_of, key_text};
 use crate::tick::{Explain, InputSlots};
 
 /// The stored state of a group: the total weight of its rows, and what is linear in them.
@@ -96,8 +96,53 @@ pub(crate) struct Aggregate<G, R, A, O, V, U> {
     pub(crate) table: TableId,
 }
 
-/// What the rows of this iteration add to each group.
-type Added<G, A> = BTreeMap<G, (Weight, A)>;
+/// What the rows of this iteration add to each group, each group once: in the order of the groups, or in memory as they
+/// came.
+type Added<G, A> = Vec<(G, (Weight, A))>;
+
+/// So few groups are searched one by one.
+const FEW: usize = 4;
+
+/// Groups as they come, each once.
+struct Gathered<G, A> {
+    added: Added<G, A>,
+    /// By their hashes, once they are not few any more.
+    places: Option<Places>,
+}
+
+impl<G: IndexKey, A> Gathered<G, A> {
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            added: Vec::with_capacity(rows.min(1 << 16)),
+            places: (rows > FEW).then(|| Places::with_capacity(rows.min(1 << 16))),
+        }
+    }
+
+    /// What is added to a group so far.
+    fn group(&mut self, key: G, zero: impl FnOnce() -> A) -> &mut (Weight, A) {
+        let is_key = |place: &usize| self.added[*place].0 == key;
+        let place = match &mut self.places {
+            None => (0..self.added.len()).find(is_key),
+            Some(places) => {
+                let hash = hash_of(&key);
+                let found = places.find(hash, |place| is_key(&(place as usize)));
+                if found.is_none() {
+                    let place = u32::try_from(self.added.len());
+                    places.insert(
+                        hash,
+                        place.expect("a change in memory has less than 2^32 rows"),
+                    );
+                }
+                found.map(|place| place as usize)
+            }
+        };
+        let place = place.unwrap_or_else(|| {
+            self.added.push((key, (0, zero())));
+            self.added.len() - 1
+        });
+        &mut self.added[place].1
+    }
+}
 
 impl<G, R, A, O, V, U> Operator for Aggregate<G, R, A, O, V, U>
 where
@@ -109,10 +154,17 @@ where
     U: Row,
 {
     fn reads(&self, reads: &mut Reads<'_>) -> Result<(), TickErrorKind> {
-        let added = self.added(reads.inputs())?;
-        reads.need::<G, GroupState<G, A>>(self.table, added.keys());
+        let mut added = self.added(reads.inputs())?;
+        let is_complete = reads
+            .arrangement::<G, GroupState<G, A>>(self.table)
+            .is_complete();
+        if !is_complete {
+            // As they are written.
+            added.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        }
+        reads.need::<G, GroupState<G, A>>(self.table, added.iter().map(|(key, _)| key));
         if let Some(members) = &self.parts.members {
-            let groups: Vec<&G> = added.keys().collect();
+            let groups: Vec<&G> = added.iter().map(|(key, _)| key).collect();
             members.reads(reads, &groups)?;
         }
         reads.keep(added);
@@ -122,8 +174,8 @@ where
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
         let added: Added<G, A> = apply.kept();
         let state = apply.arrangement::<G, GroupState<G, A>>(self.table);
-        let mut out: Delta<U> = Vec::new();
-        let mut stored: ArrangedDelta<G, GroupState<G, A>> = Vec::new();
+        let mut out: Delta<U> = Vec::with_capacity(added.len() * 2);
+        let mut stored: ArrangedDelta<G, GroupState<G, A>> = Vec::with_capacity(added.len() * 2);
         for (key, (weight, aggregate)) in added {
             let old = state.row_of(&key);
             let new = self.combine(&key, old, weight, aggregate)?;
@@ -180,26 +232,29 @@ where
 {
     fn added(&self, inputs: InputSlots<'_>) -> Result<Added<G, A>, TickErrorKind> {
         let linear = &self.parts.linear;
-        let mut added: Added<G, A> = BTreeMap::new();
+        let rows = inputs.get::<Delta<R>>(0);
+        let others = linear.other_inputs(inputs);
+        let count = rows.map_or(0, Vec::len).saturating_add(others.len());
+        let mut gathered = Gathered::with_capacity(count);
         let mut add = |key: G, weight: Weight, adds: Option<A>| {
-            let group = added.entry(key).or_insert_with(|| (0, linear.zero()));
+            let group = gathered.group(key, || linear.zero());
             group.0 = group.0.checked_add(weight).ok_or(WeightOverflow)?;
             let sum = adds.and_then(|adds| linear.add(&group.1, &adds));
             let fits = sum.is_some();
             group.1 = sum.unwrap_or_else(|| linear.zero());
             Ok::<bool, TickErrorKind>(fits)
         };
-        for (row, weight) in inputs.get::<Delta<R>>(0).into_iter().flatten() {
+        for (row, weight) in rows.into_iter().flatten() {
             if !add(self.index.key(row), *weight, linear.scale(row, *weight))? {
                 return Err(overflow(&self.index.key(row)));
             }
         }
-        for (key, adds) in linear.other_inputs(inputs) {
+        for (key, adds) in others {
             if !add(key.clone(), 0, Some(adds))? {
                 return Err(overflow(&key));
             }
         }
-        Ok(added)
+        Ok(gathered.added)
     }
 
     /// The new state of a group; none if nothing is left of it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deltaview_schema::{IndexKey, Row};
 
 use super::{Apply, Operator, Reads};
-use crate::delta::{ArrangedDelta, Delta, by_key, product};
+use crate::delta::{ArrangedDelta, Delta, by_key, in_order, product};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
 use crate::tick::Explain;
@@ -39,7 +39,15 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
         let right_delta = apply
             .input::<ArrangedDelta<K, R>>(1)
             .map_or(&[][..], Vec::as_slice);
-        let mut out: Delta<U> = Vec::new();
+        let (lefts, rights);
+        let (left_delta, right_delta) = if left_delta.is_empty() || right_delta.is_empty() {
+            (left_delta, right_delta)
+        } else {
+            // What changes on both sides is gone through in one order.
+            (lefts, rights) = (in_order(left_delta)?, in_order(right_delta)?);
+            (lefts.as_ref(), rights.as_ref())
+        };
+        let mut out: Delta<U> = Vec::with_capacity(left_delta.len().max(right_delta.len()));
         let mut meet = |key: &K, left: &L, left_weight, right: &R, right_weight| {
             let weight = product(left_weight, right_weight)?;
             out.push(((self.map)(key, left, right), weight));
@@ -77,6 +85,10 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
         }
         apply.emit(out);
         Ok(())
+    }
+
+    fn takes_any_order(&self) -> bool {
+        true
     }
 
     fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use deltaview_schema::Row;
+use deltaview_zset::Weight;
 
 use super::{Apply, Operator};
 use crate::change::{Edited, RowEdit};
@@ -19,8 +20,9 @@ pub(crate) struct Input<T> {
 
 impl<T: Row> Operator for Input<T> {
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
-        let mut delta: Delta<T> = Vec::new();
-        for edit in apply.edits::<T>(self.vertex) {
+        let edits = apply.edits::<T>(self.vertex);
+        let mut delta: Delta<T> = Vec::with_capacity(edits.len());
+        for edit in edits {
             delta.push(match edit {
                 Edited::Row(RowEdit::Weigh(row, weight)) => (row.clone(), *weight),
                 Edited::Row(RowEdit::Insert(row) | RowEdit::Upsert(row)) => (row.clone(), 1),
@@ -28,7 +30,12 @@ impl<T: Row> Operator for Input<T> {
                 Edited::Key(_) => unreachable!("steps by key take the handle of a keyed table"),
             });
         }
-        consolidate(&mut delta)?;
+        // What comes and goes in one change is no change. Where rows only come, or only go, there is none of that, and
+        // copies are added up where rows are stored.
+        let is_one_way = |unit: Weight| delta.iter().all(|(_, weight)| *weight == unit);
+        if !is_one_way(1) && !is_one_way(-1) {
+            consolidate(&mut delta)?;
+        }
         apply.emit(delta);
         Ok(())
     }

@@ -75,6 +75,16 @@ pub(crate) trait Operator: Any + Send + Sync {
         false
     }
 
+    /// Whether it can do more with its first input where nobody else reads that.
+    fn takes_input(&self) -> bool {
+        false
+    }
+
+    /// Whether it takes what an arrangement puts out in any order, and a row several times.
+    fn takes_any_order(&self) -> bool {
+        false
+    }
+
     /// The table that has the rows of its input as they are, where it keeps them.
     fn arranges(&self) -> Option<TableId> {
         None
@@ -290,6 +300,17 @@ impl<'a> Reads<'a> {
 /// What an operator writes to its tables.
 type TableDeltas = Vec<(TableId, Box<dyn ErasedDelta>)>;
 
+/// What a plan knows of the edges of a vertex.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Edges {
+    /// Whether all that read it take what it puts out in any order, and a row several times.
+    pub(crate) are_read_in_any_order: bool,
+    /// Whether what comes in has each row once.
+    pub(crate) have_rows_once: bool,
+    /// Whether the operator takes its first input, which nobody else reads.
+    pub(crate) can_be_taken: bool,
+}
+
 /// What an operator has at hand when it computes.
 pub(crate) struct Apply<'a> {
     plan: &'a Plan,
@@ -299,6 +320,10 @@ pub(crate) struct Apply<'a> {
     kept: Box<dyn Any + Send>,
     slot: Slot,
     tables: TableDeltas,
+    /// What is known of the vertex's edges.
+    edges: Edges,
+    /// The first input, where nobody else reads it.
+    taken: Slot,
 }
 
 impl<'a> Apply<'a> {
@@ -317,7 +342,31 @@ impl<'a> Apply<'a> {
             kept,
             slot: None,
             tables: Vec::new(),
+            edges: Edges::default(),
+            taken: None,
         }
+    }
+
+    /// With what is known of the vertex's edges; and with its first input, where that was taken out of the others.
+    pub(crate) fn with_edges(mut self, edges: Edges, taken: Slot) -> Self {
+        self.edges = edges;
+        self.taken = taken;
+        self
+    }
+
+    /// The delta of the first input, to be had whole where nobody else reads it.
+    pub(crate) fn take_input(&mut self) -> Slot {
+        self.taken.take().or_else(|| self.inputs.share(0))
+    }
+
+    /// Whether all that read what is put out take it in any order, and a row several times.
+    pub(crate) fn is_read_in_any_order(&self) -> bool {
+        self.edges.are_read_in_any_order
+    }
+
+    /// Whether the first input has each row once.
+    pub(crate) fn has_rows_once(&self) -> bool {
+        self.edges.have_rows_once
     }
 
     pub(crate) fn finish(self) -> (Slot, TableDeltas) {
@@ -360,11 +409,6 @@ impl<'a> Apply<'a> {
     /// Puts an output's delta where the user finds it.
     pub(crate) fn emit_output<T: Row>(&mut self, delta: OutputDelta<T>) {
         self.slot = Some(Arc::new(delta));
-    }
-
-    /// The deltas of the inputs.
-    pub(crate) fn input_slots(&self) -> InputSlots<'a> {
-        self.inputs
     }
 
     /// Puts a delta on the outgoing edges that is wrapped already.

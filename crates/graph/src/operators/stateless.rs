@@ -15,7 +15,7 @@ use deltaview_zset::{Weight, WeightOverflow};
 use super::{Apply, Operator};
 use crate::delta::Delta;
 use crate::error::TickErrorKind;
-use crate::tick::{Explain, InputSlots, Slot};
+use crate::tick::{Explain, Slot, owned};
 
 /// Takes rows one at a time.
 pub(crate) type Step<T> = Box<dyn FnMut(T, Weight) -> Result<(), WeightOverflow>>;
@@ -26,8 +26,10 @@ pub(crate) trait Stage: Send + Sync {
     fn link(&self, next: Box<dyn Any>) -> Box<dyn Any>;
     /// A place that collects the stage's output: the `Step<Out>` that fills it, and what takes the result out.
     fn collect(&self) -> (Box<dyn Any>, Box<dyn FnOnce() -> Slot>);
-    /// Feeds the delta on the incoming edge (of `In`) into a `Step<In>`.
-    fn feed(&self, inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow>;
+    /// Feeds a delta (of `In`) into a `Step<In>`.
+    fn feed(&self, delta: Slot, step: Box<dyn Any>) -> Result<(), WeightOverflow>;
+    /// What the stage by itself makes of a delta (of `In`), without a step in between.
+    fn alone(&self, delta: Slot) -> Result<Slot, WeightOverflow>;
     /// The `Step<Out>` that notes when a row comes that is wanted of the stage.
     fn notice(&self, explain: &mut Explain<'_>) -> (Box<dyn Any>, Rc<Cell<bool>>);
     /// Feeds each row of the input into a `Step<In>`, and wants those of which something was noticed.
@@ -60,12 +62,19 @@ impl Chain {
 
 impl Operator for Chain {
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
-        if let Some((first, last)) = self.ends() {
+        let delta = apply.take_input();
+        if let [only] = self.stages.as_slice() {
+            apply.emit_slot(only.alone(delta)?);
+        } else if let Some((first, last)) = self.ends() {
             let (step, take) = last.collect();
-            first.feed(apply.input_slots(), self.link(step))?;
+            first.feed(delta, self.link(step))?;
             apply.emit_slot(take());
         }
         Ok(())
+    }
+
+    fn takes_input(&self) -> bool {
+        true
     }
 
     /// The rows of which one becomes a wanted row.
@@ -96,14 +105,7 @@ impl<In: Row, Out: Row> Typed<In, Out> {
             filled.borrow_mut().push((row, weight));
             Ok(())
         });
-        let take = move || -> Slot {
-            let delta = rows.take();
-            if delta.is_empty() {
-                None
-            } else {
-                Some(Arc::new(delta))
-            }
-        };
+        let take = move || slot(rows.take());
         (Box::new(step), Box::new(take))
     }
 
@@ -137,15 +139,22 @@ impl<In: Row, Out: Row> Typed<In, Out> {
         Ok(())
     }
 
-    fn feed(inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow> {
+    fn feed(delta: Slot, step: Box<dyn Any>) -> Result<(), WeightOverflow> {
         let mut step: Box<Step<In>> = step
             .downcast()
             .expect("stages are linked by the builder's types");
-        for (row, weight) in inputs.get::<Delta<In>>(0).into_iter().flatten() {
-            step(row.clone(), *weight)?;
-        }
-        Ok(())
+        let mut rows = owned::<Delta<In>>(delta).into_iter();
+        rows.try_for_each(|(row, weight)| step(row, weight))
     }
+}
+
+fn slot<T: Row>(delta: Delta<T>) -> Slot {
+    (!delta.is_empty()).then(|| Arc::new(delta) as _)
+}
+
+/// A step over rows of a known type.
+fn step<T, S: FnMut(T, Weight) -> Result<(), WeightOverflow>>(step: S) -> S {
+    step
 }
 
 macro_rules! stage {
@@ -163,8 +172,20 @@ macro_rules! stage {
             fn collect(&self) -> (Box<dyn Any>, Box<dyn FnOnce() -> Slot>) {
                 Typed::<$in, $out>::collect()
             }
-            fn feed(&self, inputs: InputSlots<'_>, step: Box<dyn Any>) -> Result<(), WeightOverflow> {
-                Typed::<$in, $out>::feed(inputs, step)
+            fn feed(&self, delta: Slot, step: Box<dyn Any>) -> Result<(), WeightOverflow> {
+                Typed::<$in, $out>::feed(delta, step)
+            }
+            fn alone(&self, delta: Slot) -> Result<Slot, WeightOverflow> {
+                let rows = owned::<Delta<$in>>(delta);
+                let mut out: Delta<$out> = Vec::with_capacity(rows.len());
+                let $f = &self.$f;
+                let mut $next = |row: $out, weight: Weight| {
+                    out.push((row, weight));
+                    Ok::<(), WeightOverflow>(())
+                };
+                let mut step = step::<$in, _>($make);
+                rows.into_iter().try_for_each(|(row, weight)| step(row, weight))?;
+                Ok(slot(out))
             }
             fn notice(&self, explain: &mut Explain<'_>) -> (Box<dyn Any>, Rc<Cell<bool>>) {
                 Typed::<$in, $out>::notice(explain)

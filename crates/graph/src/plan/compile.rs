@@ -11,7 +11,7 @@ use super::{Plan, Table, TableId, Vertex, VertexId};
 use crate::builder::{Builder, Draft, TableDraft, Work};
 use crate::error::{BuildError, Problem, ProblemKind};
 use crate::operators::nested::Linear;
-use crate::operators::{Chain, Operator, Stage};
+use crate::operators::{Chain, Edges, Operator, Stage};
 
 /// A builder's graph, compiled.
 pub(crate) fn compile(builder: Builder) -> Result<Plan, BuildError> {
@@ -173,6 +173,8 @@ fn vertices(
     let mut vertices = Vec::new();
     // By position in the plan, the tables that a vertex reads or writes.
     let mut touches: Vec<Vec<TableId>> = Vec::new();
+    // By position in the plan, whether a vertex puts out each row once: keyed tables do, and groups with their keys.
+    let mut once: Vec<bool> = Vec::new();
     for (position, (draft, name)) in drafts.into_iter().zip(names).enumerate() {
         if !needed[position] {
             continue;
@@ -245,13 +247,37 @@ fn vertices(
             codec: draft.codec,
             is_keyed,
             stage: 0,
+            edges: Edges::default(),
         });
         touches.push(touched);
+        once.push(draft.unique_by.is_some());
     }
     for (vertex, stage) in stages(&vertices, &touches).into_iter().enumerate() {
         vertices[vertex].stage = stage;
     }
+    note_edges(&mut vertices, &once);
     (vertices, positions)
+}
+
+/// Notes what is known of the edges of each vertex.
+fn note_edges(vertices: &mut [Vertex], once: &[bool]) {
+    let mut in_any_order = vec![true; vertices.len()];
+    let mut readers = vec![0_usize; vertices.len()];
+    for vertex in vertices.iter() {
+        for &input in &vertex.inputs {
+            in_any_order[input] &= vertex.operator.takes_any_order();
+            readers[input] += 1;
+        }
+    }
+    for position in 0..vertices.len() {
+        let first = vertices[position].inputs.first();
+        vertices[position].edges = Edges {
+            are_read_in_any_order: in_any_order[position],
+            have_rows_once: first.is_some_and(|&input| once[input]),
+            can_be_taken: vertices[position].operator.takes_input()
+                && first.is_some_and(|&input| readers[input] == 1),
+        };
+    }
 }
 
 /// A run of stateless operators that is not complete yet.

@@ -23,7 +23,7 @@ use crate::builder::Builder;
 use crate::change::Change;
 use crate::error::{BuildError, HandleError};
 use crate::handle::{GraphId, Sealed, ViewHandle};
-use crate::operators::Operator;
+use crate::operators::{Edges, Operator};
 use crate::tick::RowCodec;
 
 /// Names a vertex of a graph.
@@ -69,6 +69,8 @@ pub struct Vertex {
     pub(crate) is_keyed: bool,
     /// The stage that it runs in, where an iteration runs in stages.
     pub(crate) stage: usize,
+    /// What is known of its edges.
+    pub(crate) edges: Edges,
 }
 
 impl Vertex {

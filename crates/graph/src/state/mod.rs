@@ -23,6 +23,7 @@ pub(crate) use arrangement::{Arrangement, TypedTable};
 pub(crate) use bucket::Bucket;
 pub(crate) use history::ErasedHistory;
 pub(crate) use intervals::{Cut, Side};
+pub(crate) use places::{Places, hash_of};
 pub(crate) use ranked::{Place, Ranked, Span};
 pub(crate) use secondary::{Secondary, SecondaryIndex};
 pub(crate) use table_delta::{ErasedDelta, TableDelta, Visit, hex_text, key_text};
@@ -102,7 +103,7 @@ impl WorkingSet {
 
     /// Takes over a commit of one [stage](crate::Stages), or one that takes stages back, once it is stored.
     pub fn absorb_stage(&mut self, commit: &Commit) {
-        for (table, delta) in &commit.tables {
+        for (table, delta) in commit.tables.iter() {
             delta.absorb(self.arrangements[table.0].as_mut());
         }
     }

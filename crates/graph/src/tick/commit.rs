@@ -1,7 +1,6 @@
 //! The result of a tick: what to write, and what changed.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -9,7 +8,7 @@ use deltaview_schema::codec::CodecError;
 use deltaview_schema::{Identity, KeyValue, Row, TableSchema};
 use deltaview_zset::{Weight, ZSet};
 
-use super::{Slot, StageRun};
+use super::{Slot, StageRun, TableDeltas};
 use crate::error::{HandleError, TickError};
 use crate::handle::Sink;
 use crate::operators::OutputDelta;
@@ -19,7 +18,7 @@ use crate::state::{ErasedDelta, Visit};
 /// What one iteration writes. It is written in one transaction, and then absorbed.
 pub struct Commit {
     pub(super) graph: Graph,
-    pub(crate) tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+    pub(crate) tables: TableDeltas,
     pub(super) slots: Vec<Slot>,
     /// Where it is the commit of one stage.
     pub(super) stage: Option<StageRun>,
@@ -28,7 +27,7 @@ pub struct Commit {
 impl fmt::Debug for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Commit")
-            .field("tables", &self.tables.len())
+            .field("tables", &self.tables.iter().count())
             .finish_non_exhaustive()
     }
 }
@@ -100,11 +99,7 @@ pub struct RowChange<'a> {
 }
 
 impl Commit {
-    pub(super) fn new(
-        graph: &Graph,
-        tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
-        mut slots: Vec<Slot>,
-    ) -> Self {
+    pub(super) fn new(graph: &Graph, tables: TableDeltas, mut slots: Vec<Slot>) -> Self {
         // Only what the user can ask for is kept on.
         for (slot, vertex) in slots.iter_mut().zip(graph.vertices()) {
             if !vertex.operator.is_output() {
@@ -122,7 +117,7 @@ impl Commit {
     /// The commit of one stage: what flows on to later ones is kept.
     pub(super) fn of_stage(
         graph: &Graph,
-        tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+        tables: TableDeltas,
         slots: Vec<Slot>,
         stage: StageRun,
     ) -> Self {
@@ -135,10 +130,7 @@ impl Commit {
     }
 
     /// A commit of tables alone.
-    pub(super) fn of_tables(
-        graph: &Graph,
-        tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
-    ) -> Self {
+    pub(super) fn of_tables(graph: &Graph, tables: TableDeltas) -> Self {
         Self::new(graph, tables, vec![None; graph.vertices().len()])
     }
 
@@ -149,14 +141,14 @@ impl Commit {
             .filter(|(_, delta)| delta.len() > 0)
             .map(|(table, delta)| TableWrites {
                 graph: &self.graph,
-                table: *table,
-                delta: delta.as_ref(),
+                table,
+                delta,
             })
     }
 
     /// The number of rows that change, over all tables.
     pub fn rows(&self) -> usize {
-        self.tables.values().map(|delta| delta.len()).sum()
+        self.tables.iter().map(|(_, delta)| delta.len()).sum()
     }
 
     pub(crate) fn into_changes(self) -> Changes {
@@ -270,7 +262,8 @@ impl TableWrites<'_> {
 /// What an iteration changed: the delta of each output and view.
 pub struct Changes {
     graph: Graph,
-    tables: BTreeMap<TableId, Lazy>,
+    /// In the order of the plan.
+    tables: Vec<(TableId, Lazy)>,
     slots: Vec<Slot>,
 }
 
@@ -306,7 +299,8 @@ impl Changes {
     pub fn get<S: Sink<Row: Row>>(&self, sink: S) -> Result<ZSet<S::Row>, HandleError> {
         let vertex = self.graph.vertex_of(&sink)?;
         if let Some(table) = vertex.tables.first() {
-            let Some(lazy) = self.tables.get(table) else {
+            let place = self.tables.binary_search_by_key(table, |(table, _)| *table);
+            let Some((_, lazy)) = place.ok().map(|place| &self.tables[place]) else {
                 return Ok(ZSet::new());
             };
             let zset = lazy.zset.get_or_init(|| lazy.delta.to_zset());
@@ -326,6 +320,6 @@ impl Changes {
 
     /// The number of rows that were written, over all tables.
     pub fn rows_written(&self) -> usize {
-        self.tables.values().map(|lazy| lazy.delta.len()).sum()
+        self.tables.iter().map(|(_, lazy)| lazy.delta.len()).sum()
     }
 }

@@ -31,11 +31,11 @@ mod journal;
 mod needs;
 mod rederive;
 mod stages;
+mod table_deltas;
 #[cfg(test)]
 mod tests;
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -51,6 +51,7 @@ pub(crate) use needs::{ErasedNeeds, Needs, RangeNeed};
 pub use rederive::{Rederivation, Rederived};
 pub use stages::Stages;
 pub(crate) use stages::{StageRun, shared};
+pub(crate) use table_deltas::TableDeltas;
 
 use tracing::{Level, enabled, trace};
 
@@ -58,7 +59,7 @@ use crate::change::Change;
 use crate::error::{TickError, TickErrorKind, panic_message};
 use crate::operators::{AfterReads, Apply, Reads, StepNeeds};
 use crate::plan::{Graph, Plan, TableId, Vertex};
-use crate::state::{ErasedDelta, WorkingSet};
+use crate::state::WorkingSet;
 
 /// What an iteration needs next.
 pub enum Step<'g> {
@@ -80,6 +81,15 @@ impl std::fmt::Debug for Step<'_> {
 /// What a vertex put on its outgoing edges: a delta, shared by all that read it.
 pub(crate) type Slot = Option<Arc<dyn Any + Send + Sync>>;
 
+/// The value of an edge, whole: without a copy where nobody else has it. Of nothing its default.
+pub(crate) fn owned<D: Any + Send + Sync + Clone + Default>(slot: Slot) -> D {
+    let delta = slot.map(|slot| slot.downcast::<D>());
+    delta.map_or_else(D::default, |delta| {
+        let delta = delta.ok();
+        Arc::unwrap_or_clone(delta.expect("an edge carries the type that the builder gave it"))
+    })
+}
+
 /// An iteration that waits for rows. Drop it to give the iteration up.
 pub struct Tick<'g> {
     graph: &'g Graph,
@@ -91,11 +101,13 @@ pub struct Tick<'g> {
     ran: Vec<bool>,
     /// By vertex: what its `reads` kept for its `apply`.
     kept: Vec<Option<Kept>>,
-    tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+    tables: TableDeltas,
     /// The tables of the fetches that are not answered yet.
     asked: Vec<TableId>,
     /// Where only the vertices up to a stage run: that stage.
     stage: Option<usize>,
+    /// Whether all slots are the result.
+    rederives: bool,
 }
 
 impl std::fmt::Debug for Tick<'_> {
@@ -136,9 +148,10 @@ impl<'g> Tick<'g> {
             slots: vec![None; vertices],
             ran: vec![false; vertices],
             kept: std::iter::repeat_with(|| None).take(vertices).collect(),
-            tables: BTreeMap::new(),
+            tables: TableDeltas::default(),
             asked: Vec::new(),
             stage: None,
+            rederives: false,
         }
     }
 
@@ -268,7 +281,17 @@ impl<'g> Tick<'g> {
                 }
             }
         };
-        let mut apply = Apply::new(plan, self.state, self.change, inputs, kept);
+        let taken = if vertex.edges.can_be_taken && !self.keeps_slots() {
+            self.slots[vertex.inputs[0]].take()
+        } else {
+            None
+        };
+        let inputs = InputSlots {
+            slots: &self.slots,
+            inputs: &vertex.inputs,
+        };
+        let mut apply =
+            Apply::new(plan, self.state, self.change, inputs, kept).with_edges(vertex.edges, taken);
         guarded(|| vertex.operator.apply(&mut apply)).map_err(fail)?;
         let (slot, tables) = apply.finish();
         self.slots[position] = slot;
@@ -280,6 +303,11 @@ impl<'g> Tick<'g> {
             trace!(target: "deltaview", graph = plan.name, vertex = vertex.name, rows_in, rows_out, "vertex");
         }
         Ok(())
+    }
+
+    /// Whether what has run is looked at again: by whom a stage is journaled for, by who derives anew, by who listens.
+    fn keeps_slots(&self) -> bool {
+        self.stage.is_some() || self.rederives || enabled!(target: "deltaview", Level::TRACE)
     }
 
     /// The number of rows that a vertex has put out.

@@ -178,6 +178,7 @@ impl<T: Row> Rederivation<T> {
         } = self;
         let (mut state, change) = (WorkingSet::complete(&graph), graph.change());
         let mut tick = Tick::new(&graph, &mut state, &change);
+        tick.rederives = true;
         for fetch in fetched {
             let table = fetch.table();
             let position = sources[&table];

@@ -12,11 +12,10 @@
 //! What is journaled is enough to go on from any stage or to begin anew ([`Graph::stages_from_journal`]), and to take
 //! back what was done to the tables ([`Graph::undo`]).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::journal::{JournalEntry, JournalKind, encode_delta};
-use super::{Changes, Commit, Slot, Step, Tick};
+use super::{Changes, Commit, Slot, Step, TableDeltas, Tick};
 use crate::change::Change;
 use crate::error::{TickError, TickErrorKind};
 use crate::plan::{Graph, TableId, Vertex};
@@ -28,7 +27,7 @@ pub struct Stages<'c> {
     change: Asked<'c>,
     slots: Vec<Slot>,
     ran: Vec<bool>,
-    tables: BTreeMap<TableId, Box<dyn ErasedDelta>>,
+    tables: TableDeltas,
     next: usize,
 }
 
@@ -95,7 +94,7 @@ impl Graph {
             change,
             slots: vec![None; vertices],
             ran: vec![false; vertices],
-            tables: BTreeMap::new(),
+            tables: TableDeltas::default(),
             next: 0,
         }
     }
@@ -151,7 +150,7 @@ impl Graph {
         &self,
         journal: impl IntoIterator<Item = &'j JournalEntry>,
     ) -> Result<Commit, TickError> {
-        let mut tables = BTreeMap::new();
+        let mut tables = TableDeltas::default();
         for entry in journal {
             if entry.kind == JournalKind::Table {
                 let (table, _) = self.table_of(entry)?;
@@ -289,7 +288,7 @@ impl Commit {
                     journal.push(JournalEntry {
                         kind: JournalKind::Table,
                         name: plan.tables[table.0].schema().name(None),
-                        rows: encode_delta(delta.as_ref()).map_err(fail)?,
+                        rows: encode_delta(delta).map_err(fail)?,
                     });
                 }
             }

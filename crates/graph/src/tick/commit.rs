@@ -72,7 +72,8 @@ pub enum Write<'a> {
         data: Option<&'a [u8]>,
         /// What to add. Not zero.
         weight: Weight,
-        /// The weight of the row so far, where the tick has seen it: the sum is known to fit.
+        /// The weight of the row so far, where the tick has seen it: the sum is known to fit. A complete working set is
+        /// not asked where all weights that it was ever given leave room.
         before: Option<Weight>,
     },
 }

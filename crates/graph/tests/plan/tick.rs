@@ -125,7 +125,7 @@ fn a_tick_that_is_dropped_or_fails_changes_nothing() {
                     write,
                     Write::Add {
                         weight: 1,
-                        before: Some(0),
+                        before: None,
                         ..
                     }
                 ));

@@ -390,7 +390,10 @@ pub fn what_was_left_and_does_not_fit_any_more_is_dropped_and_told<H: Harness>()
     let may_go = std::sync::Mutex::new(may_go);
     let (graph, (accounts, view)) = graph(|g| {
         let accounts = g.table("accounts", Account::by_id());
-        let owners = accounts.group_by(Account::by_owner()).count().named("owners");
+        let owners = accounts
+            .group_by(Account::by_owner())
+            .count()
+            .named("owners");
         let by_count = Index::new("count", move |owners: &Keyed<Option<String>, Weight>| {
             if owners.key.as_deref() == Some("bad") {
                 reached.send(()).expect("the case waits for it");
@@ -423,7 +426,12 @@ pub fn what_was_left_and_does_not_fit_any_more_is_dropped_and_told<H: Harness>()
             .expect_err("somebody is in the way");
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         let status = other.status().must();
-        assert!(status.in_flight.iter().any(|it| it.time == 2 && it.passed > 0));
+        assert!(
+            status
+                .in_flight
+                .iter()
+                .any(|it| it.time == 2 && it.passed > 0)
+        );
         go.send(()).expect("it waits for it");
         bad.join().expect("no panic").expect_err("a closure panics");
     });

@@ -1,5 +1,9 @@
 //! A worker is killed at each point of its commit, one after the other; and a survivor goes on. After each kill the place
 //! says what the oracle says.
+#![expect(
+    clippy::print_stdout,
+    reason = "shown with --nocapture: how long recovering takes"
+)]
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -2,6 +2,10 @@
 //! was last answered. After each kill the place is compared with the oracle, while the others go on.
 //!
 //! `DELTAVIEW_KILLS` says how many, where the default is not enough.
+#![expect(
+    clippy::print_stdout,
+    reason = "shown with --nocapture: how long recovering takes"
+)]
 
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};

@@ -10,8 +10,24 @@ use deltaview_zset::{WeightOverflow, ZSet};
 use super::{check_graph, check_time, not_yet, table_with_history};
 use crate::{Delta, Error, Moment, Store, View};
 
-/// So many rows are read at a time.
-const PAGE: usize = 256;
+/// So many rows are read first, for many want a few only; each next page has twice as many, up to the most.
+const FIRST: usize = 16;
+const MOST: usize = 1024;
+
+/// The size of a page, which grows from page to page.
+struct PageSize(usize);
+
+impl PageSize {
+    fn new() -> Self {
+        Self(FIRST)
+    }
+
+    fn next(&mut self) -> usize {
+        let size = self.0;
+        self.0 = (size * 2).min(MOST);
+        size
+    }
+}
 
 /// A store as it was at one time: made by [`Store::as_of`]. All views that are read by it are of that time.
 pub struct AsOf<'s, S> {
@@ -120,11 +136,12 @@ pub(crate) fn deltas<'s, S: Store, T: Row, K: IndexKey>(
 ) -> Result<Pages<'s, Delta<T>>, Error> {
     let mut after = readable(store, view, after)?;
     let up_to = readable(store, view, up_to)?;
+    let mut size = PageSize::new();
     Ok(Pages::new(move || {
         if after >= up_to {
             return Ok(Vec::new());
         }
-        let page = store.deltas_page(view, after, up_to, PAGE)?;
+        let page = store.deltas_page(view, after, up_to, size.next())?;
         if let Some(last) = page.last() {
             after = last.time();
         }
@@ -167,8 +184,9 @@ pub(crate) fn times<S: Store, T: Row, K: IndexKey>(
     let up_to = up_to.map_or_else(|| store.time(), Ok)?;
     readable(store, view, up_to.into())?;
     let mut before = up_to.saturating_add(1);
+    let mut size = PageSize::new();
     Ok(Pages::new(move || {
-        let page = store.times_page(view, before, PAGE)?;
+        let page = store.times_page(view, before, size.next())?;
         if let Some(last) = page.last() {
             before = *last;
         }
@@ -187,8 +205,9 @@ pub(crate) fn versions<'s, S: Store, T: Row, K: IndexKey>(
     readable(store, view, at.into())?;
     let key = key.clone();
     let mut ended_before = None;
+    let mut size = PageSize::new();
     Ok(Pages::new(move || {
-        let page = store.versions_page(view, &key, at, ended_before, PAGE)?;
+        let page = store.versions_page(view, &key, at, ended_before, size.next())?;
         if let Some(last) = page.last() {
             ended_before = Some(last.until.unwrap_or(i64::MAX));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use deltaview::{Keyed, Retention};
 use deltaview_store::ErrorKind;
 use deltaview_store_postgres::PostgresStore;
+use deltaview_store_postgres::tokio_postgres::IsolationLevel;
 
 use crate::common::Place;
 use crate::shelf::{Copies, Dice, Kept, Line, Price, Shelf, Sold};
@@ -196,4 +197,74 @@ async fn retention_keeps_the_last_times() {
     let time = store.commit(&change).await.unwrap().time();
     let horizon = store.view(shorter.shelf.sold).horizon().await.unwrap();
     assert_eq!(horizon, time - 1);
+}
+
+#[tokio::test]
+async fn what_a_transaction_takes_back_was_never_there() {
+    let mut remembered = Remembered::new(Retention::Forever, 5);
+    let place = Place::new();
+    let store = place.connect(&remembered.shelf.graph).await;
+    for _ in 0..4 {
+        remembered.commit(&store).await;
+    }
+    let mut client = place.pool.get().await.unwrap();
+    let mut other = Kept::default();
+    for _ in 0..2 {
+        // Another one than those that stay, which depends on nothing that is there.
+        let change = remembered.shelf.change(&mut Dice(99), &mut other);
+        let tx = client.transaction().await.unwrap();
+        let committed = store.commit_in(&tx, &change).await.unwrap();
+        assert_eq!(committed.time(), 5);
+        tx.rollback().await.unwrap();
+        other = Kept::default();
+    }
+    remembered.check(&store).await;
+    let tx = client.build_transaction();
+    let tx = tx.isolation_level(IsolationLevel::RepeatableRead).start();
+    let tx = tx.await.unwrap();
+    let change = remembered
+        .shelf
+        .change(&mut remembered.dice, &mut remembered.kept);
+    store.commit_in(&tx, &change).await.unwrap();
+    tx.commit().await.unwrap();
+    each!(remembered, copies => copies.keep(&store).await);
+    remembered.commit(&store).await;
+    remembered.check(&store).await;
+    // A snapshot reads the past too, and several views as of one time.
+    let snapshot = store.snapshot().await.unwrap();
+    let then = store.as_of(5).await.unwrap();
+    each!(remembered, copies => {
+        let view = snapshot.view(copies.view).as_of(4).await.unwrap();
+        copies.check_view(&view, 4).await;
+        copies.check_view(&then.view(copies.view), 5).await;
+    });
+    let instants: Vec<_> = {
+        let mut instants = Vec::new();
+        for time in 1..=6 {
+            instants.push(store.instant_of(time).await.unwrap().unwrap());
+        }
+        instants
+    };
+    assert!(instants.is_sorted(), "{instants:?}");
+    assert_eq!(store.time_at(instants[2]).await.unwrap(), 3);
+    assert_eq!(store.instant_of(0).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_table_of_the_past_that_is_missing_is_told() {
+    let shelf = Shelf::new(Retention::Forever);
+    let place = Place::new();
+    drop(place.connect(&shelf.graph).await);
+    for gone in [
+        "TABLE \"shelf__sold__view__log\"",
+        "INDEX \"shelf__sold__view__versions__node\"",
+        "TABLE deltaview_instants",
+    ] {
+        place.run(&format!("DROP {gone}")).await;
+        let error = place.try_connect(&shelf.graph).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Mismatch, "{error}");
+        let name = gone.split(' ').nth(1).unwrap().trim_matches('"');
+        let details = error.details().join(" ");
+        assert!(details.contains(name), "{error}: {details}");
+    }
 }

@@ -197,7 +197,8 @@ struct Asked(Arc<AtomicU64>);
 
 impl tracing::Subscriber for Asked {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "deltaview" && metadata.is_event()
+        // Events, and the questions whether anybody listens to them.
+        metadata.target() == "deltaview" && !metadata.is_span()
     }
 
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {

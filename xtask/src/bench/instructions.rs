@@ -109,8 +109,6 @@ fn counted(program: &Path, kernel: &str) -> Result<u64> {
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(program)
         .arg(kernel)
-        // The same wherever it runs: what is in the environment is on the stack.
-        .env_clear()
         .current_dir(process::root());
     process::output(command)?;
     let profile = std::fs::read_to_string(&out).context("callgrind wrote no profile")?;
@@ -204,7 +202,7 @@ mod tests {
     fn the_file_is_right() {
         let file = std::fs::read_to_string(process::root().join(FILE)).unwrap();
         let known: Known = toml::from_str(&file).unwrap();
-        assert!(known.tolerance > 0.0 && known.kernels.len() >= 12);
+        assert!(known.tolerance > 0.0 && known.kernels.values().all(|count| *count > 0));
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(crate) struct Options {
     /// With `--peers` or `--workloads`: one store only, and no document.
     #[arg(long, value_enum, conflicts_with = "instructions")]
     only: Option<StoreKind>,
+    /// With `--peers`: leave dbsp out, which takes minutes to build, and write no document.
+    #[arg(long, requires = "peers")]
+    without_dbsp: bool,
     /// With `--instructions`: fail where a kernel executes more than `benches/instructions.toml` allows.
     #[arg(long, requires = "instructions")]
     check: bool,
@@ -45,6 +48,7 @@ pub(crate) struct Options {
     write: bool,
     /// Without the above: the benchmarks of `benches/benches` to run, all if none is named. With `--workloads` and
     /// `--instructions`: which of them.
+    #[arg(conflicts_with = "peers")]
     names: Vec<String>,
     /// Arguments for criterion: `-- --save-baseline before`.
     #[arg(last = true, value_name = "CRITERION ARGS", conflicts_with = "kind")]
@@ -88,7 +92,12 @@ impl StoreKind {
 /// Measures what the options ask for.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.peers {
-        peers::run(options.quick, options.only)
+        let extent = peers::Extent {
+            quick: options.quick,
+            only: options.only,
+            without_dbsp: options.without_dbsp,
+        };
+        peers::run(extent)
     } else if options.workloads {
         workloads::run(options.quick, options.only, &options.names)
     } else if options.instructions {

@@ -9,7 +9,6 @@ mod outcome;
 mod tables;
 mod targets;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -33,11 +32,25 @@ const VERSIONS: [&str; 9] = [
     "deltaview",
 ];
 
+/// The package that can be left out.
+const DBSP: &str = "deltaview-peers-dbsp";
+
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    /// Fewer rows, one round.
+    pub(super) quick: bool,
+    /// One store.
+    pub(super) only: Option<StoreKind>,
+    /// All but dbsp.
+    pub(super) without_dbsp: bool,
+}
+
 /// Builds, measures, prints, and writes the document unless only a part was measured.
-pub(super) fn run(quick: bool, only: Option<StoreKind>) -> Result<()> {
-    let stores = StoreKind::chosen(only);
+pub(super) fn run(extent: Extent) -> Result<()> {
+    let stores = StoreKind::chosen(extent.only);
     let manifest = process::root().join("benches/peers/Cargo.toml");
-    let peers = build(&manifest, &stores)?;
+    let peers = build(&manifest, &stores, extent)?;
     let versions = program::versions(&manifest, &VERSIONS)?;
     let server = if stores.contains(&StoreKind::Postgres) {
         Some(Server::find_or_start(Durability::Kept)?)
@@ -45,23 +58,30 @@ pub(super) fn run(quick: bool, only: Option<StoreKind>) -> Result<()> {
         None
     };
     let mut outcomes = Vec::new();
+    let raw = document::in_target("peers.json")?;
     for store in stores {
         let of_store: Vec<&Peer> = peers.iter().filter(|peer| peer.store == store).collect();
-        for cell in cells::cells(store, quick) {
-            outcomes.push(measure(store, &cell, &of_store, quick, server.as_ref())?);
+        for cell in cells::cells(store, extent.quick) {
+            outcomes.push(measure(
+                store,
+                &cell,
+                &of_store,
+                extent.quick,
+                server.as_ref(),
+            )?);
+            // After each, so that what was measured is there should a later one fail.
+            let text = serde_json::to_string_pretty(&outcomes);
+            std::fs::write(&raw, text.context("an outcome is plain data")?)?;
         }
     }
-    let text = tables::text(&outcomes, &versions, &machine::described(), quick);
+    let text = tables::text(&outcomes, &versions, &machine::described(), extent.quick);
     println!("{text}");
     let picture = draw(&outcomes)?;
-    let raw: Vec<&Outcome> = outcomes.iter().collect();
-    let raw = serde_json::to_string_pretty(&raw).context("an outcome is plain data")?;
-    std::fs::write(document::in_target("peers.json")?, raw)?;
     eprintln!(
         "bench: every run is in target/bench/peers.json, a plot in {}",
         picture.display()
     );
-    if quick || only.is_some() {
+    if extent.quick || extent.only.is_some() || extent.without_dbsp {
         eprintln!(
             "bench: {} stays as it is: this was a part",
             document::DOCUMENT
@@ -79,10 +99,12 @@ struct Peer {
 }
 
 /// Builds the programs, and asks each for its peers.
-fn build(manifest: &Path, stores: &[StoreKind]) -> Result<Vec<Peer>> {
+fn build(manifest: &Path, stores: &[StoreKind], extent: Extent) -> Result<Vec<Peer>> {
     let manifest = manifest.to_string_lossy();
     let mut arguments = vec!["--manifest-path", &manifest];
-    let packages: Vec<_> = stores.iter().flat_map(|store| packages(*store)).collect();
+    let packages = stores.iter().flat_map(|store| packages(*store));
+    let is_wanted = |package: &str| package != DBSP || !extent.without_dbsp;
+    let packages: Vec<_> = packages.filter(|(package, _)| is_wanted(package)).collect();
     for (package, _) in &packages {
         arguments.extend(["-p", package]);
     }
@@ -103,7 +125,7 @@ fn build(manifest: &Path, stores: &[StoreKind]) -> Result<Vec<Peer>> {
 
 fn packages(store: StoreKind) -> Vec<(&'static str, StoreKind)> {
     let packages: &[&str] = match store {
-        StoreKind::Memory => &["deltaview-peers-memory", "deltaview-peers-dbsp"],
+        StoreKind::Memory => &["deltaview-peers-memory", DBSP],
         StoreKind::Sqlite => &["deltaview-peers-sqlite"],
         StoreKind::Postgres => &["deltaview-peers-postgres"],
     };
@@ -119,15 +141,14 @@ fn measure(
     server: Option<&Server>,
 ) -> Result<Outcome> {
     eprintln!("\n=== {}, {cell}", store.name());
-    let mut reports: BTreeMap<String, Vec<Report>> = BTreeMap::new();
+    let mut outcome = Outcome::new(store, cell);
+    let mut wanted: Vec<String> = peers.iter().map(|peer| peer.name.clone()).collect();
     let rounds = cells::rounds(quick);
     for round in 0..rounds {
         let first = round * peers.len() / rounds;
-        for place in 0..peers.len() {
-            let peer = peers[(first + place) % peers.len()];
-            if round > 0 && cells::is_once(&peer.name) {
-                continue;
-            }
+        let (before, from) = peers.split_at(first);
+        let turn = from.iter().chain(before);
+        for peer in turn.filter(|peer| wanted.contains(&peer.name)) {
             let report = run_once(peer, cell, quick, server)?;
             eprintln!(
                 "{}/{rounds} {:<32} {:>8} reads/s, one row {:>8}, peak {}",
@@ -137,10 +158,12 @@ fn measure(
                 numbers::time(report.insert_one.map_or(0.0, |one| one.p50)),
                 numbers::bytes(report.peak_rss_kib.unwrap_or(0.0) * 1024.0),
             );
-            reports.entry(peer.name.clone()).or_default().push(report);
+            outcome.add(&peer.name, report);
+        }
+        if round == 0 {
+            wanted = outcome.again();
         }
     }
-    let outcome = Outcome::new(store, cell, reports);
     let wrong = outcome.disagreeing();
     if !wrong.is_empty() {
         bail!(
@@ -154,7 +177,7 @@ fn measure(
 
 fn run_once(peer: &Peer, cell: &Cell, quick: bool, server: Option<&Server>) -> Result<Report> {
     let mut arguments = vec!["--peer".to_owned(), peer.name.clone()];
-    arguments.extend(cell.arguments(quick));
+    arguments.extend(cell.arguments(&peer.name, quick));
     if let Some(server) = server.filter(|_| peer.store == StoreKind::Postgres) {
         arguments.extend(["--url".to_owned(), server.url()?]);
     }

@@ -66,17 +66,18 @@ impl OfPeer {
 }
 
 impl Outcome {
-    pub(super) fn new(
-        store: StoreKind,
-        cell: &Cell,
-        reports: BTreeMap<String, Vec<Report>>,
-    ) -> Self {
-        let peers = reports.into_iter();
+    pub(super) fn new(store: StoreKind, cell: &Cell) -> Self {
         Self {
             store,
             cell: cell.clone(),
-            peers: peers.map(|(name, runs)| (name, OfPeer(runs))).collect(),
+            peers: BTreeMap::new(),
         }
+    }
+
+    /// Another run of a peer.
+    pub(super) fn add(&mut self, peer: &str, report: Report) {
+        let of_peer = self.peers.entry(peer.to_owned());
+        of_peer.or_insert_with(|| OfPeer(Vec::new())).0.push(report);
     }
 
     /// The peers with a run whose sums are not those that most runs have.
@@ -94,6 +95,19 @@ impl Outcome {
             runs.any(|run| (run.checksum.as_str(), run.rows) != *most)
         });
         wrong.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The peers that are measured again in another round: of several forms of one the fastest so far.
+    pub(super) fn again(&self) -> Vec<String> {
+        let fastest = self.shown();
+        let is_fastest = |name: &str| {
+            let mut all = fastest.iter();
+            let of_peer = self.peers.get(name);
+            all.any(|(_, peer)| of_peer.is_some_and(|found| std::ptr::eq(found, *peer)))
+        };
+        let names = self.peers.keys().filter(|name| is_fastest(name));
+        let names = names.filter(|name| !super::cells::is_once(name));
+        names.cloned().collect()
     }
 
     /// Every peer by the name that the tables have: of several forms of one, the fastest of this cell, by the name before
@@ -163,13 +177,12 @@ mod tests {
     }
 
     fn outcome(runs: &[(&str, f64, &str)]) -> Outcome {
-        let mut reports: BTreeMap<String, Vec<Report>> = BTreeMap::new();
-        for (name, speed, checksum) in runs {
-            let of_peer = reports.entry((*name).to_owned()).or_default();
-            of_peer.push(report(*speed, checksum));
-        }
         let cell = super::super::cells::cells(StoreKind::Memory, true).remove(0);
-        Outcome::new(StoreKind::Memory, &cell, reports)
+        let mut outcome = Outcome::new(StoreKind::Memory, &cell);
+        for (name, speed, checksum) in runs {
+            outcome.add(name, report(*speed, checksum));
+        }
+        outcome
     }
 
     #[test]
@@ -197,5 +210,6 @@ mod tests {
             .collect();
         assert_eq!(shown, [("deltaview", 1.0), ("dd", 3.0)]);
         assert_eq!(outcome.forms().len(), 2);
+        assert_eq!(outcome.again(), ["dd/weights", "deltaview"]);
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn consolidate_arranged<K: Ord, T: Ord>(
 }
 
 /// An arranged batch in order, each row once: as it is, if it is that.
+#[expect(clippy::type_complexity, reason = "a batch, borrowed or not")]
 pub(crate) fn in_order<K: Ord + Clone, T: Ord + Clone>(
     delta: &[(K, T, Weight)],
 ) -> Result<Cow<'_, [(K, T, Weight)]>, WeightOverflow> {

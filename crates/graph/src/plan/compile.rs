@@ -49,7 +49,14 @@ pub(crate) fn compile(builder: Builder) -> Result<Plan, BuildError> {
             Table::new(*table, schema, retentions[table.0])
         })
         .collect();
-    let (vertices, positions) = vertices(drafts, names, &needed);
+    let (mut vertices, positions) = vertices(drafts, names, &needed);
+    // What is remembered is remembered row by row, each once.
+    for vertex in &mut vertices {
+        let mut tables = vertex.tables.iter();
+        if tables.any(|table| retentions[table.0].is_some()) {
+            vertex.edges.are_read_in_any_order = false;
+        }
+    }
     Ok(Plan {
         id,
         name,

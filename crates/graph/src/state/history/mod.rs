@@ -220,9 +220,9 @@ impl WorkingSet {
     /// Records what a commit changes of the views with history, as the iteration of a time, behind all that were recorded.
     /// To be called when the time is complete, with what is [absorbed](Self::absorb) then.
     pub fn record(&mut self, commit: &Commit, time: i64) {
-        for (table, delta) in &commit.tables {
+        for (table, delta) in commit.tables.iter() {
             if let Some(history) = &mut self.histories[table.0] {
-                history.record(delta.as_ref(), time);
+                history.record(delta, time);
             }
         }
     }

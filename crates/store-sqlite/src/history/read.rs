@@ -2,8 +2,9 @@
 //! the time, merged in the order of the index. Each of these streams is read page by page, all within one read
 //! transaction.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops;
+use std::rc::Rc;
 
 use deltaview_graph::{Bounds, Order, TickError, TickErrorKind};
 use deltaview_schema::{Identity, Index, IndexKey, Row, TableSchema, codec};
@@ -51,6 +52,10 @@ pub(super) struct PastScan<'c, T, K> {
     /// Where reading stops.
     end: ops::Bound<K>,
     streams: Vec<Stream<K, T>>,
+    /// What rows are ordered by, in the table itself and at a node.
+    orders: [Ordered; 2],
+    /// The statements: they differ by the place, and by the columns that a range has fixed and bounded.
+    statements: BTreeMap<(Kind, usize, bool), Rc<str>>,
     /// Whether the heads of the streams were read.
     has_begun: bool,
     is_over: bool,
@@ -58,8 +63,7 @@ pub(super) struct PastScan<'c, T, K> {
 
 /// Rows in order, of one place.
 struct Stream<K, T> {
-    place: Place,
-    columns: Ordered,
+    kind: Kind,
     /// What is still to be read.
     ranges: VecDeque<Range>,
     page: VecDeque<(K, PastRow<T>)>,
@@ -67,16 +71,23 @@ struct Stream<K, T> {
 }
 
 /// Where rows are that were there at a time.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
     /// The view's own table: what is so since then or longer.
     Present,
     /// One key of a table with one row a key: of its versions that were not over then the first.
     FirstOver,
     /// A node up to the time: what was not over then.
-    UpTo(i64),
+    UpTo,
     /// A node behind the time: what had begun then.
-    Behind(i64),
+    Behind,
+}
+
+impl Kind {
+    /// Whether it is a node, which is then the first column.
+    fn is_node(self) -> bool {
+        matches!(self, Self::UpTo | Self::Behind)
+    }
 }
 
 impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
@@ -101,18 +112,21 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
             // What comes after it need not be looked for.
             ranges.truncate(1);
         }
-        let path = Path::of(time, last);
-        let mut places = vec![Place::Present];
-        if is_empty {
-            places.clear();
-        } else if is_one_key && position == 0 && schema.unique {
-            places.push(Place::FirstOver);
-        } else {
-            places.extend(path.up_to().map(Place::UpTo));
-            places.extend(path.behind().map(Place::Behind));
+        let mut streams = Vec::new();
+        if !is_empty {
+            streams.push(Stream::new(Kind::Present, None, &ranges));
         }
-        let streams = places.into_iter();
-        let streams = streams.map(|place| Stream::new(place, schema, position, &ranges));
+        if is_empty {
+            // Nothing to read.
+        } else if is_one_key && position == 0 && schema.unique {
+            streams.push(Stream::new(Kind::FirstOver, None, &ranges));
+        } else {
+            let path = Path::of(time, last);
+            let at = |kind| move |node| (kind, Some(node));
+            let nodes = path.up_to().map(at(Kind::UpTo));
+            let nodes = nodes.chain(path.behind().map(at(Kind::Behind)));
+            streams.extend(nodes.map(|(kind, node)| Stream::new(kind, node, &ranges)));
+        }
         Self {
             conn,
             schema: schema.clone(),
@@ -121,7 +135,12 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
             time,
             reverse,
             end,
-            streams: streams.collect(),
+            streams,
+            orders: [
+                index_columns(schema, position),
+                version_columns(schema, position),
+            ],
+            statements: BTreeMap::new(),
             has_begun: false,
             is_over: false,
         }
@@ -176,7 +195,7 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
     }
 
     /// Reads the next page of a stream that has rows.
-    fn fill(&self, stream: &mut Stream<K, T>) -> Result<(), Error> {
+    fn fill(&mut self, stream: &mut Stream<K, T>) -> Result<(), Error> {
         while stream.page.is_empty() {
             let Some(range) = stream.ranges.pop_front() else {
                 break;
@@ -187,10 +206,10 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
     }
 
     /// Reads up to a page of a range. Where the page is full, what comes after its last row is still to be read.
-    fn read(&self, stream: &mut Stream<K, T>, range: &Range) -> Result<(), Error> {
-        let doing = || reading(&self.schema);
+    fn read(&mut self, stream: &mut Stream<K, T>, range: &Range) -> Result<(), Error> {
         let limit = std::mem::replace(&mut stream.page_size, PAGE);
-        let sql = stream.sql(&self.schema, self.position, range, self.reverse);
+        let sql = self.statement(stream.kind, range);
+        let doing = || reading(&self.schema);
         let mut statement = self.conn.prepare_cached(&sql).context(doing)?;
         let others = [self.time, i64::try_from(limit).unwrap_or(i64::MAX)].map(Value::Integer);
         let mut rows = statement
@@ -206,7 +225,8 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
             stream.page.push_back((key, decoded));
             read += 1;
             if read == limit {
-                let cursor = (0..stream.columns.0.len()).map(|column| row.get(LEADING + column));
+                let cursor =
+                    (0..self.order(stream.kind).0.len()).map(|column| row.get(LEADING + column));
                 let cursor: Vec<Value> = cursor.collect::<rusqlite::Result<_>>().context(doing)?;
                 // The ranges that were left come after the ones that the cursor leaves of this range.
                 for rest in Range::after(&cursor, range.fixed.len()).rev() {
@@ -216,6 +236,72 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
             }
         }
         Ok(())
+    }
+
+    fn order(&self, kind: Kind) -> &Ordered {
+        &self.orders[usize::from(kind.is_node())]
+    }
+
+    /// The statement that reads a range.
+    fn statement(&mut self, kind: Kind, range: &Range) -> Rc<str> {
+        let shape = (kind, range.fixed.len(), range.beyond.is_some());
+        if let Some(known) = self.statements.get(&shape) {
+            return Rc::clone(known);
+        }
+        let sql: Rc<str> = self.sql(kind, range).into();
+        self.statements.insert(shape, Rc::clone(&sql));
+        sql
+    }
+
+    /// Behind the places of the range come the time and the most rows.
+    fn sql(&self, kind: Kind, range: &Range) -> String {
+        let (schema, order) = (&self.schema, self.order(kind));
+        let time = range.bound().count() + 1;
+        let had_begun = Some(format!("{} <= ?{time}", quote(SINCE)));
+        let was_not_over = Some(format!("{} > ?{time}", quote(UNTIL)));
+        let versions = quote(&versions_of(schema));
+        let (from, filter) = match kind {
+            Kind::Present => (
+                quote(&schema.name(None)),
+                range.filter_and(order, self.reverse, had_begun),
+            ),
+            Kind::FirstOver => {
+                let mut by_end = primary_columns(schema);
+                by_end.0.push((quote(UNTIL), Direction::Ascending));
+                let first = range.filter_and(&by_end, false, was_not_over);
+                let none = (Range::equal(Vec::new()), Ordered(Vec::new()));
+                (
+                    format!("(SELECT * FROM {versions}{first} LIMIT 1)"),
+                    none.0.filter_and(&none.1, false, had_begun),
+                )
+            }
+            Kind::UpTo | Kind::Behind => {
+                let is_behind = kind == Kind::Behind;
+                let also = if is_behind { had_begun } else { was_not_over };
+                (versions, range.filter_and(order, self.reverse, also))
+            }
+        };
+        let mut columns = String::new();
+        for name in order.names() {
+            columns.push_str(", v.");
+            columns.push_str(name);
+        }
+        let index = match kind {
+            Kind::Present | Kind::FirstOver => String::new(),
+            // SQLite knows no better: it might look at all versions of a key.
+            Kind::UpTo | Kind::Behind => {
+                let index = index_name(schema, schema.index_at(self.position));
+                format!(" INDEXED BY {}", quote(&index))
+            }
+        };
+        let row = match kind {
+            Kind::Present => format!("{}, {}", row_columns(schema, Part::Data), quote(SINCE)),
+            _ => version_row(schema),
+        };
+        format!(
+            "SELECT {row}{columns} FROM {from} AS v{index}{filter} LIMIT ?{}",
+            time + 1
+        )
     }
 
     fn is_beyond_end(&self, key: &K) -> bool {
@@ -236,14 +322,14 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
     ) -> Result<(K, PastRow<T>), Error> {
         let doing = || reading(&self.schema);
         let stored = StoredRow::read_plain(row).context(doing)?;
-        let columns = LEADING..LEADING + stream.columns.0.len();
+        let columns = LEADING..LEADING + self.order(stream.kind).0.len();
         let decoded: T = decode(&self.schema, &stored, row, columns.clone())?;
         let key = self.index.key(&decoded);
         let mut values = Vec::new();
         key.values(&mut values);
         let described = self.schema.index_at(self.position);
         // At a node, the node is first.
-        let first = LEADING + stream.nodes();
+        let first = LEADING + usize::from(stream.kind.is_node());
         for (position, (value, column)) in values.iter().zip(&described.columns).enumerate() {
             if row.get_ref(first + position).context(doing)? != bind(value, column).0 {
                 let kind = TickErrorKind::KeyChanged {
@@ -277,84 +363,18 @@ impl<T: Row, K: IndexKey> Iterator for PastScan<'_, T, K> {
 }
 
 impl<K, T> Stream<K, T> {
-    fn new(place: Place, schema: &TableSchema, position: usize, ranges: &VecDeque<Range>) -> Self {
-        let node = match place {
-            Place::Present | Place::FirstOver => None,
-            Place::UpTo(node) | Place::Behind(node) => Some(Value::Integer(node)),
-        };
+    fn new(kind: Kind, node: Option<i64>, ranges: &VecDeque<Range>) -> Self {
+        let node = node.map(Value::Integer);
         let at_node = |range: &Range| Range {
             fixed: node.iter().chain(&range.fixed).cloned().collect(),
             beyond: range.beyond.clone(),
         };
         Self {
-            place,
-            columns: if node.is_some() {
-                version_columns(schema, position)
-            } else {
-                index_columns(schema, position)
-            },
+            kind,
             ranges: ranges.iter().map(at_node).collect(),
             page: VecDeque::new(),
             page_size: FIRST_PAGE,
         }
-    }
-
-    /// How many columns are before those of the index.
-    fn nodes(&self) -> usize {
-        match self.place {
-            Place::Present | Place::FirstOver => 0,
-            Place::UpTo(_) | Place::Behind(_) => 1,
-        }
-    }
-
-    /// Behind the places of the range come the time and the most rows.
-    fn sql(&self, schema: &TableSchema, position: usize, range: &Range, reverse: bool) -> String {
-        let time = range.bound().count() + 1;
-        let had_begun = Some(format!("{} <= ?{time}", quote(SINCE)));
-        let was_not_over = Some(format!("{} > ?{time}", quote(UNTIL)));
-        let versions = quote(&versions_of(schema));
-        let (from, filter) = match self.place {
-            Place::Present => (
-                quote(&schema.name(None)),
-                range.filter_and(&self.columns, reverse, had_begun),
-            ),
-            Place::FirstOver => {
-                let mut order = primary_columns(schema);
-                order.0.push((quote(UNTIL), Direction::Ascending));
-                let first = range.filter_and(&order, false, was_not_over);
-                let none = (Range::equal(Vec::new()), Ordered(Vec::new()));
-                (
-                    format!("(SELECT * FROM {versions}{first} LIMIT 1)"),
-                    none.0.filter_and(&none.1, false, had_begun),
-                )
-            }
-            Place::UpTo(_) | Place::Behind(_) => {
-                let is_behind = matches!(self.place, Place::Behind(_));
-                let also = if is_behind { had_begun } else { was_not_over };
-                (versions, range.filter_and(&self.columns, reverse, also))
-            }
-        };
-        let mut columns = String::new();
-        for name in self.columns.names() {
-            columns.push_str(", v.");
-            columns.push_str(name);
-        }
-        let index = match self.place {
-            Place::Present | Place::FirstOver => String::new(),
-            // SQLite knows no better: it might look at all versions of a key.
-            Place::UpTo(_) | Place::Behind(_) => {
-                let index = index_name(schema, schema.index_at(position));
-                format!(" INDEXED BY {}", quote(&index))
-            }
-        };
-        let row = match self.place {
-            Place::Present => format!("{}, {}", row_columns(schema, Part::Data), quote(SINCE)),
-            _ => version_row(schema),
-        };
-        format!(
-            "SELECT {row}{columns} FROM {from} AS v{index}{filter} LIMIT ?{}",
-            time + 1
-        )
     }
 }
 

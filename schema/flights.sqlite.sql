@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS "deltaview_catalog" (
   "format_version" INTEGER NOT NULL,
   PRIMARY KEY ("graph", "vertex", "role")
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS "deltaview_last_update" (
+CREATE TABLE IF NOT EXISTS "deltaview_written" (
   "graph" TEXT NOT NULL,
   "table_name" TEXT NOT NULL,
   "t" INTEGER NOT NULL,
@@ -75,6 +75,9 @@ CREATE TABLE IF NOT EXISTS "deltaview_changes" (
   PRIMARY KEY ("graph", "change_id")
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS "deltaview_changes__t" ON "deltaview_changes" ("graph", "t");
+CREATE VIEW IF NOT EXISTS "deltaview_last_update" AS
+  SELECT "graph", "table_name", max("deltaview_written"."t", "complete") AS "t"
+  FROM "deltaview_written" JOIN "deltaview_clock" USING ("graph");
 
 -- The graph `flights`.
 CREATE TABLE "flights__airlines__by_carrier" (
@@ -249,7 +252,7 @@ index carrier.carrier	column 1 (text ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__airlines__by_carrier', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__airlines__by_carrier', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'airports',
@@ -270,7 +273,7 @@ index faa.faa	column 1 (text ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__airports__by_faa', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__airports__by_faa', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'planes',
@@ -292,7 +295,7 @@ index tailnum.tailnum	column 1 (text ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__planes__by_tailnum', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__planes__by_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'files_loaded',
@@ -308,7 +311,7 @@ index table.table	column 1 (text ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__files_loaded__view', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__files_loaded__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'days_amended',
@@ -326,7 +329,7 @@ index day.day	column 2 (integer ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__days_amended__view', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__days_amended__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_carrier_and_day',
@@ -352,7 +355,7 @@ index key.key_2	column 3 (integer ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day__groups', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_carrier_and_day',
@@ -374,7 +377,7 @@ index carrier.key	column 1 (text ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day__by_carrier', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day__by_carrier', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_carrier_and_day_join_airlines_sum_by_key',
@@ -400,7 +403,7 @@ index key.key_2	column 3 (integer ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day_join_airlines_sum_by_key__groups', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day_join_airlines_sum_by_key__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'carrier_days',
@@ -425,7 +428,7 @@ index delay_minutes.delay_minutes	column 1 (integer descending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__carrier_days__view', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__carrier_days__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_route',
@@ -447,7 +450,7 @@ index key.key_1	column 2 (text ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route__groups', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_route_map',
@@ -466,7 +469,7 @@ index origin.origin	column 1 (text ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route_map__by_origin', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route_map__by_origin', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_route_map_join_airports_plus_flights_sum_by_route_map_plus_flights_sum_by_route_map_join_airports_map_negate',
@@ -485,7 +488,7 @@ index dest.dest	column 1 (text ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route_map_join_airports_plus_flights_sum_by_route_map_plus_flights_sum_by_route_map_join_airports_map_negate__by_dest', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route_map_join_airports_plus_flights_sum_by_route_map_plus_flights_sum_by_route_map_join_airports_map_negate__by_dest', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'routes',
@@ -507,7 +510,7 @@ index flights.flights	column 1 (integer descending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__routes__view', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__routes__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_tailnum',
@@ -526,7 +529,7 @@ index key.key	column 1 (text or none ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum__groups', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_tailnum_map',
@@ -543,7 +546,7 @@ index tailnum.tailnum	column 1 (text or none ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum_map__by_tailnum', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum_map__by_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'planes',
@@ -565,7 +568,7 @@ index some_tailnum.key	column 1 (text or none ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__planes__by_some_tailnum', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__planes__by_some_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_tailnum_map_join_planes_plus_flights_sum_by_tailnum_map_plus_flights_sum_by_tailnum_map_join_planes_map_negate_sum_by_manufacturer',
@@ -584,7 +587,7 @@ index key.key	column 1 (text or none ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum_map_join_planes_plus_flights_sum_by_tailnum_map_plus_flights_sum_by_tailnum_map_join_planes_map_negate_sum_by_manufacturer__groups', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum_map_join_planes_plus_flights_sum_by_tailnum_map_plus_flights_sum_by_tailnum_map_join_planes_map_negate_sum_by_manufacturer__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'manufacturers',
@@ -602,7 +605,7 @@ index flights.flights	column 1 (integer descending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__manufacturers__view', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__manufacturers__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_hour',
@@ -626,7 +629,7 @@ index key.key_1	column 2 (text ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour__groups', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_hour',
@@ -648,7 +651,7 @@ index key.key_1	column 2 (text ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour__by_key', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour__by_key', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'weather',
@@ -677,7 +680,7 @@ index hour.time_hour	column 2 (text ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__weather__by_hour', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__weather__by_hour', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'flights_sum_by_hour_join_weather_sum_by_key',
@@ -698,7 +701,7 @@ index key.key	column 1 (integer ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour_join_weather_sum_by_key__groups', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour_join_weather_sum_by_key__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'visibility',
@@ -716,5 +719,5 @@ index miles.miles	column 1 (integer ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('flights', 'flights__visibility__view', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__visibility__view', 0);
 INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('flights', 0, 0, 1);

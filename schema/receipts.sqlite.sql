@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS "deltaview_catalog" (
   "format_version" INTEGER NOT NULL,
   PRIMARY KEY ("graph", "vertex", "role")
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS "deltaview_last_update" (
+CREATE TABLE IF NOT EXISTS "deltaview_written" (
   "graph" TEXT NOT NULL,
   "table_name" TEXT NOT NULL,
   "t" INTEGER NOT NULL,
@@ -75,6 +75,9 @@ CREATE TABLE IF NOT EXISTS "deltaview_changes" (
   PRIMARY KEY ("graph", "change_id")
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS "deltaview_changes__t" ON "deltaview_changes" ("graph", "t");
+CREATE VIEW IF NOT EXISTS "deltaview_last_update" AS
+  SELECT "graph", "table_name", max("deltaview_written"."t", "complete") AS "t"
+  FROM "deltaview_written" JOIN "deltaview_clock" USING ("graph");
 
 -- The graph `receipts`.
 CREATE TABLE "receipts__products__by_name" (
@@ -117,7 +120,7 @@ index name.name	column 1 (text ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__products__by_name', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__products__by_name', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'receipts',
   'line_items',
@@ -133,7 +136,7 @@ index product_name.product_name	column 1 (text ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__line_items__by_product_name', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__line_items__by_product_name', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'receipts',
   'products_join_line_items_sum_by_basket_id',
@@ -150,7 +153,7 @@ index key.key	column 1 (integer ascending)
 rows	one row a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__products_join_line_items_sum_by_basket_id__groups', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__products_join_line_items_sum_by_basket_id__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'receipts',
   'receipts',
@@ -165,5 +168,5 @@ index basket_id.basket_id	column 1 (integer ascending)
 rows	any number of rows a key',
   1
 );
-INSERT INTO "deltaview_last_update" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__receipts__view', 0);
+INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__receipts__view', 0);
 INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('receipts', 0, 0, 1);

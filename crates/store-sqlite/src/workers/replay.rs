@@ -11,6 +11,7 @@ use super::{journal, ledger, transact};
 use crate::SqliteStore;
 use crate::commit_points::Work;
 use crate::engine::Engine;
+use crate::statements::{DATA, Part, STATE};
 
 struct OnFile(SqliteStore);
 
@@ -84,7 +85,16 @@ impl Driven for OnFile {
         for table in graph.tables() {
             if graph.stage_of(table.id()) == stage {
                 // The key comes first.
-                let sql = format!("SELECT * FROM \"{}\"", table.schema().name(None));
+                let kept_in = self.0.engine.table(table.id());
+                let mut sql = format!("SELECT * FROM \"{}\"", kept_in.name);
+                if table.schema().unique {
+                    // A shared table has a part of a row where the other one is not written yet.
+                    let part = match kept_in.part {
+                        Part::Data => DATA,
+                        Part::State => STATE,
+                    };
+                    sql.push_str(&format!(" WHERE \"{part}\" IS NOT NULL"));
+                }
                 let keys: BTreeSet<(i64, i64)> = self.numbers(&sql, |row| Ok((row.get(0)?, 0)));
                 let keys: BTreeSet<i64> = keys.into_iter().map(|(key, _)| key).collect();
                 assert!(of_stage.is_none_or(|before| before == keys), "{sql}");

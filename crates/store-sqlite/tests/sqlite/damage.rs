@@ -62,7 +62,7 @@ fn a_row_that_does_not_decode_is_named_by_its_identity() {
             |row| row.get(0),
         )
         .unwrap();
-    assert_eq!((identity.as_str(), sold.len()), ("82ff", 32));
+    assert_eq!((identity.as_str(), sold.len()), ("82ff", 50));
     let before = dump(store.connection());
 
     let error = store

@@ -19,8 +19,11 @@ const SIZE: Size = Size {
 };
 const USERS: u64 = 100;
 
+/// Makes what a kernel works on, and the kernel.
+type Make = fn() -> Kernel;
+
 /// The kernels that are no operators.
-const OTHERS: [(&str, fn() -> Kernel); 8] = [
+const OTHERS: [(&str, Make); 8] = [
     ("meters, one read", one_read),
     ("meters, 1,000 reads", many_reads),
     ("codec, 100 rows out", codec_out),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use deltaview_graph::{Change, Commit, Fetch, Graph, Step, Table, TableId, WorkingSet};
+use deltaview_graph::{Change, Commit, Fetch, Graph, Step, Table, TableId, WorkingSet, Write};
 use deltaview_schema::TableSchema;
 use deltaview_store::{Error, observe};
 use rusqlite::{Connection, OptionalExtension};
@@ -12,6 +12,7 @@ use crate::error::Context;
 use crate::feed;
 use crate::fetch::Reader;
 use crate::history::History;
+use crate::hot::HotSet;
 use crate::packed::Packing;
 use crate::shared::{self, Groups};
 use crate::statements::{Part, Statements};
@@ -73,30 +74,43 @@ impl Engine {
         }
     }
 
-    /// Runs a change as the iteration of a time and writes its commit, inside a transaction that holds the write lock.
+    /// Runs a change as the iteration of a time and writes its commit, inside a transaction that holds the write lock. What
+    /// comes into the working set is counted. A transaction that is the caller's is taken back no further than to where
+    /// the change began, whatever fails.
     pub(crate) fn run(
         &self,
         conn: &Connection,
         state: &mut WorkingSet,
         change: &Change,
         time: i64,
+        hot: &HotSet,
+        in_callers: bool,
     ) -> Result<Commit, Error> {
         let step = self.graph.begin(state, change)?;
-        let commit = self.compute(conn, step)?;
-        self.write(conn, &commit, Some(time))?;
+        let commit = self.compute_counting(conn, step, hot)?;
+        self.write_counting(conn, &commit, Some(time), Some((state, hot)), in_callers)?;
         feed::log(conn, &self.graph, &commit, time)?;
         self.remember(conn, &commit, time)?;
         Ok(commit)
     }
 
     /// Has the fetches of a tick answered, to its end.
-    pub(crate) fn compute(&self, conn: &Connection, mut step: Step<'_>) -> Result<Commit, Error> {
+    pub(crate) fn compute(&self, conn: &Connection, step: Step<'_>) -> Result<Commit, Error> {
+        self.compute_counting(conn, step, &HotSet::none())
+    }
+
+    fn compute_counting(
+        &self,
+        conn: &Connection,
+        mut step: Step<'_>,
+        hot: &HotSet,
+    ) -> Result<Commit, Error> {
         loop {
             step = match step {
                 Step::Done(commit) => return Ok(commit),
                 Step::Fetch(mut fetches, tick) => {
                     observe::fetching(&self.graph, &fetches);
-                    self.answer(conn, &mut fetches)?;
+                    self.answer_counting(conn, &mut fetches, hot)?;
                     tick.resume(fetches)?
                 }
             };
@@ -110,25 +124,53 @@ impl Engine {
         commit: &Commit,
         time: Option<i64>,
     ) -> Result<(), Error> {
+        self.write_counting(conn, commit, time, None, false)
+    }
+
+    /// Writes the tables of a commit, and counts what the working set is to absorb of it.
+    fn write_counting(
+        &self,
+        conn: &Connection,
+        commit: &Commit,
+        time: Option<i64>,
+        into: Option<(&WorkingSet, &HotSet)>,
+        in_callers: bool,
+    ) -> Result<(), Error> {
         let mut groups: BTreeMap<TableId, Groups> = BTreeMap::new();
         for writes in commit.tables() {
-            let table = &self.tables[&writes.table()];
+            let id = writes.table();
+            let table = &self.tables[&id];
+            let absorbed = into.filter(|(state, _)| state.holds(id));
+            let count = |write: &Write<'_>| {
+                if let Some((_, hot)) = absorbed {
+                    hot.count(encoded(write).map_or(0, |bytes| self.graph.row_bytes(id, bytes)));
+                }
+            };
             if let Some(history) = &table.history {
                 let time = time.expect("views are of the last stage, which is never taken back");
+                if absorbed.is_some() {
+                    writes.for_each(|write| {
+                        count(&write);
+                        Ok::<(), Error>(())
+                    })?;
+                }
                 history.write(conn, &writes, time)?;
                 continue;
             }
             if let Some(view) = table.shown_in {
-                groups.insert(view, Groups::gather(&writes)?);
+                groups.insert(view, Groups::gather(&writes, &count)?);
                 continue;
             }
             if table.has_groups {
-                let groups = groups.remove(&writes.table()).unwrap_or_default();
-                shared::write(conn, table, &groups, Some(&writes))?;
+                let groups = groups.remove(&id).unwrap_or_default();
+                shared::write(conn, table, &groups, Some((&writes, &count)))?;
                 continue;
             }
-            let mut writer = Writer::new(conn, &self.graph, table);
-            writes.for_each(|write| writer.write(write))?;
+            let mut writer = Writer::new(conn, &self.graph, table, in_callers);
+            writes.for_each(|write| {
+                count(&write);
+                writer.write(write)
+            })?;
         }
         for (view, groups) in groups {
             shared::write(conn, &self.tables[&view], &groups, None)?;
@@ -138,9 +180,23 @@ impl Engine {
 
     /// Looks what is asked for up.
     pub(crate) fn answer(&self, conn: &Connection, fetches: &mut [Fetch]) -> Result<(), Error> {
+        self.answer_counting(conn, fetches, &HotSet::none())
+    }
+
+    fn answer_counting(
+        &self,
+        conn: &Connection,
+        fetches: &mut [Fetch],
+        hot: &HotSet,
+    ) -> Result<(), Error> {
         for fetch in fetches {
-            let table = &self.tables[&fetch.table()];
-            Reader { conn, table }.answer(fetch)?;
+            let id = fetch.table();
+            let reader = Reader {
+                conn,
+                table: &self.tables[&id],
+                count: &|bytes| hot.count(self.graph.row_bytes(id, bytes)),
+            };
+            reader.answer(fetch)?;
         }
         Ok(())
     }
@@ -159,20 +215,38 @@ impl Engine {
 
     /// Draws the next time and completes it, where nothing is in flight: all of the usual way of a change that the rules
     /// of many workers have a part in. Where the last time was abandoned, it is not complete, and nothing is in flight.
+    ///
+    /// Two plain statements are half the work of one that also says what it has done.
     pub(crate) fn draw(&self, conn: &Connection) -> Result<Option<i64>, Error> {
-        let sql = "UPDATE \"deltaview_clock\" SET \"t\" = \"t\" + 1, \"complete\" = \"t\" + 1 \
-                   WHERE \"graph\" = ?1 AND (\"t\" = \"complete\" OR NOT EXISTS \
-                   (SELECT 1 FROM \"deltaview_times\" WHERE \"graph\" = ?1)) RETURNING \"t\"";
-        conn.prepare_cached(sql)
-            .and_then(|mut statement| {
-                statement
-                    .query_row([self.graph.name()], |row| row.get(0))
-                    .optional()
-            })
-            .context(|| self.writing_time())
+        let graph = self.graph.name();
+        let sql = "SELECT \"t\" + 1 FROM \"deltaview_clock\" WHERE \"graph\" = ?1 AND (\"t\" = \"complete\" OR \
+                   NOT EXISTS (SELECT 1 FROM \"deltaview_times\" WHERE \"graph\" = ?1))";
+        let next: Option<i64> = conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row([graph], |row| row.get(0)).optional())
+            .context(|| self.writing_time())?;
+        if let Some(next) = next {
+            let sql =
+                "UPDATE \"deltaview_clock\" SET \"t\" = ?2, \"complete\" = ?2 WHERE \"graph\" = ?1";
+            conn.prepare_cached(sql)
+                .and_then(|mut statement| statement.execute((graph, next)))
+                .context(|| self.writing_time())?;
+        }
+        Ok(next)
     }
 
     pub(crate) fn writing_time(&self) -> String {
         format!("writing the time of graph `{}`", self.graph.name())
+    }
+}
+
+/// The bytes of the row that is written, if one is.
+fn encoded(write: &Write<'_>) -> Option<usize> {
+    match write {
+        Write::Put { data, .. } => Some(data.len()),
+        Write::Add { identity, data, .. } => {
+            Some(data.map_or(identity.as_bytes().len(), <[u8]>::len))
+        }
+        _ => None,
     }
 }

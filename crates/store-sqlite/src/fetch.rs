@@ -21,10 +21,15 @@ use crate::shared;
 use crate::statements::{Part, key_columns};
 use crate::values::{Bound, bind_key, owned};
 
+/// More than any row has, and not so much that a multiple of it overflows.
+const UNKNOWN: usize = usize::MAX / 64;
+
 /// Looks in one table.
 pub(crate) struct Reader<'a> {
     pub(crate) conn: &'a Connection,
     pub(crate) table: &'a EngineTable,
+    /// Told of each row that comes into the working set, and of each key without rows: the bytes of its encoding.
+    pub(crate) count: &'a dyn Fn(usize),
 }
 
 impl<'a> Reader<'a> {
@@ -51,6 +56,7 @@ impl<'a> Reader<'a> {
     fn keys(&self, fetch: &mut Fetch, keys: usize) -> Result<(), Error> {
         let mut statement = self.statement(&self.table.statements.fetch)?;
         for position in 0..keys {
+            (self.count)(0);
             bind_fetch(&mut statement, fetch, position, &self.table.schema)
                 .context(|| self.doing())?;
             let mut rows = statement.raw_query();
@@ -65,7 +71,15 @@ impl<'a> Reader<'a> {
         for position in 0..rows {
             let mut key = Vec::new();
             fetch.key(position, &mut key);
-            if let Some(weight) = self.weight(&key, fetch.identity(position))? {
+            let identity = fetch.identity(position);
+            // How long a hashed row is is not known here: it fills every budget.
+            let bytes = if identity.holds_row() {
+                identity.as_bytes().len()
+            } else {
+                UNKNOWN
+            };
+            (self.count)(bytes);
+            if let Some(weight) = self.weight(&key, identity)? {
                 fetch.push_weight(position, weight);
             }
         }
@@ -88,6 +102,7 @@ impl<'a> Reader<'a> {
         let range = fetch.range(position);
         let (parts, order) = (parts(&range, &self.table.schema), range.order);
         let read = self.read(&parts, order, &mut |row| {
+            (self.count)(row.row.len());
             fetch
                 .push_in_range(position, row.identity, Some(&row.row), row.weight)
                 .map_err(|kind| self.damaged(kind))
@@ -128,6 +143,7 @@ impl<'a> Reader<'a> {
         let Some(stored) = self.read_row(row)? else {
             return Ok(());
         };
+        (self.count)(stored.row.len());
         fetch
             .push(key, stored.identity, Some(&stored.row), stored.weight)
             .map_err(|kind| self.damaged(kind))

@@ -90,6 +90,7 @@ mod feed;
 mod fetch;
 mod follow;
 mod history;
+mod hot;
 mod options;
 mod packed;
 mod ranges;
@@ -99,6 +100,7 @@ mod statements;
 mod store;
 #[doc(hidden)]
 pub mod testing;
+mod transaction;
 mod values;
 mod versions;
 mod workers;

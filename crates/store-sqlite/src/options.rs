@@ -43,6 +43,7 @@ pub struct SqliteOptions {
     pub(crate) synchronous: Synchronous,
     pub(crate) busy_timeout: Duration,
     pub(crate) cache_kib: u32,
+    pub(crate) hot_set: usize,
     pub(crate) lease: Duration,
     pub(crate) longest_pause: Duration,
     pub(crate) deadline: Duration,
@@ -56,13 +57,14 @@ impl Default for SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB, leases of 5 minutes,
+    /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB, no hot set, leases of 5 minutes,
     /// pauses of 20 milliseconds at most, a deadline of 5 seconds, leases of workers of 3 seconds.
     pub fn new() -> Self {
         Self {
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(5),
             cache_kib: 64 * 1024,
+            hot_set: 0,
             lease: Duration::from_secs(300),
             longest_pause: Duration::from_millis(20),
             deadline: Duration::from_secs(5),
@@ -85,6 +87,33 @@ impl SqliteOptions {
     /// The page cache, in KiB.
     pub fn cache_kib(mut self, kib: u32) -> Self {
         self.cache_kib = kib;
+        self
+    }
+
+    /// How many bytes of the stored state the store may keep in memory as rows, from one change to the next: what a change
+    /// has looked up is not looked up again by the next one. What is counted for a row is rather too much. Where a change
+    /// makes it more, it is all dropped once the change is committed; so it is where somebody else has written in between,
+    /// by another connection or by [`SqliteStore::connection`]. 0 keeps nothing: for files that several processes write in
+    /// turns.
+    ///
+    /// ```
+    /// use deltaview_graph::{Edit, Graph};
+    /// use deltaview_schema::Index;
+    /// use deltaview_store::Store;
+    /// use deltaview_store_sqlite::SqliteOptions;
+    ///
+    /// let (graph, (words, _)) = Graph::build("words", |g| {
+    ///     let words = g.input::<String>("words");
+    ///     let by_length = Index::new("length", |word: &String| word.len() as i64);
+    ///     (words.handle(), words.group_by(by_length).count().view("lengths"))
+    /// })?;
+    /// let mut store = SqliteOptions::new().hot_set(1_000_000).open(":memory:", &graph)?;
+    /// store.change().insert(words, ["one".to_string()]).commit()?;
+    /// assert!(store.hot_set_bytes() > 0 && store.hot_set_bytes() <= 1_000_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hot_set(mut self, bytes: usize) -> Self {
+        self.hot_set = bytes;
         self
     }
 

@@ -91,13 +91,18 @@ impl Packing {
         if head.iter().all(|place| *place == 0) {
             return Cow::Borrowed(rest);
         }
-        let mut row = rest.to_vec();
+        // Most rows are told by one key.
+        let mut row = Vec::with_capacity(rest.len() + 32);
+        row.extend_from_slice(rest);
         for (number, place) in head.iter().enumerate().rev() {
             let Some(at) = usize::from(*place).checked_sub(1) else {
                 continue;
             };
             match value(number) {
-                Some(value) if at <= row.len() => drop(row.splice(at..at, value.iter().copied())),
+                Some(value) if at <= row.len() => {
+                    row.extend_from_slice(value);
+                    row[at..].rotate_right(value.len());
+                }
                 _ => return Cow::Borrowed(stored),
             }
         }

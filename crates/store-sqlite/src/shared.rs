@@ -67,9 +67,14 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    pub(crate) fn gather(writes: &TableWrites<'_>) -> Result<Self, Error> {
+    /// Gathers what is written to the groups' own table; `visit` sees each write.
+    pub(crate) fn gather(
+        writes: &TableWrites<'_>,
+        visit: &dyn Fn(&Write<'_>),
+    ) -> Result<Self, Error> {
         let mut groups = Self::default();
         writes.for_each(|write| {
+            visit(&write);
             let (key, data) = parts(&write);
             let data = data.map(|data| {
                 let begin = groups.bytes.len();
@@ -93,12 +98,15 @@ fn parts<'a>(write: &Write<'a>) -> (&'a [KeyValue<'a>], Option<&'a [u8]>) {
     }
 }
 
+/// What is written to a view, and who sees each write.
+pub(crate) type ViewWrites<'a> = (&'a TableWrites<'a>, &'a dyn Fn(&Write<'_>));
+
 /// Writes groups and their view, in the order of the keys.
 pub(crate) fn write(
     conn: &Connection,
     table: &EngineTable,
     groups: &Groups,
-    view: Option<&TableWrites<'_>>,
+    view: Option<ViewWrites<'_>>,
 ) -> Result<(), Error> {
     let mut writer = Writer::new(conn, table);
     let state_of = |data: &Option<std::ops::Range<usize>>| match data {
@@ -106,8 +114,9 @@ pub(crate) fn write(
         None => Becomes::Nothing,
     };
     let mut rest = groups.rows.iter().peekable();
-    if let Some(view) = view {
+    if let Some((view, visit)) = view {
         view.for_each(|write| {
+            visit(&write);
             let (key, data) = parts(&write);
             let data = data.map_or(Becomes::Nothing, Becomes::Row);
             let mut state = Becomes::Same;

@@ -25,8 +25,10 @@ use crate::commit_points::{Moment, Work, reached};
 use crate::engine::Engine;
 use crate::error::Context;
 use crate::follow::{Cursor, Follower, Watch};
+use crate::hot::HotSet;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::scan::{self, ReadTransaction, Scan};
+use crate::transaction::WriteTransaction;
 use crate::workers::{Drawn, Heart};
 
 /// The statements that a connection keeps prepared.
@@ -54,6 +56,7 @@ pub struct SqliteStore {
     pub(crate) conn: Connection,
     pub(crate) engine: Engine,
     state: WorkingSet,
+    hot: HotSet,
     readers: Cell<usize>,
     pub(crate) options: SqliteOptions,
     /// Once it has committed stage by stage.
@@ -163,6 +166,7 @@ impl SqliteStore {
             conn,
             engine: Engine::new(graph),
             state: WorkingSet::partial(graph),
+            hot: HotSet::new(options.hot_set),
             readers: Cell::new(0),
             options: options.clone(),
             heart: None,
@@ -232,7 +236,9 @@ impl SqliteStore {
         tx.execute_batch("SAVEPOINT deltaview").context(doing)?;
         let committed = match self.engine.draw_for(tx, options) {
             Ok(Drawn::Time(time)) => {
-                let ran = self.engine.run(tx, &mut state, change, time);
+                let ran = self
+                    .engine
+                    .run(tx, &mut state, change, time, &HotSet::none(), true);
                 ran.map(|commit| Committed::new(time, state.absorb(commit)))
             }
             Ok(Drawn::Committed(time)) => Ok(Committed::known_by_name(time)),
@@ -277,14 +283,14 @@ impl SqliteStore {
                 self.engine.graph.name()
             )
         };
-        // Somebody else may have committed since: nothing that was read before is trusted.
-        self.state.forget();
         reached(Work::AtOnce, Moment::Before);
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .context(doing)?;
-        let time = match self.engine.draw_for(&tx, options)? {
+        let tx = WriteTransaction::begin(&self.conn).context(doing)?;
+        let begun = self.hot.begin(&self.conn)?;
+        if !begun.is_current {
+            // Somebody else may have written since: nothing that was read before is trusted.
+            self.state.forget();
+        }
+        let time = match self.engine.draw_for(&self.conn, options)? {
             Drawn::Time(time) => time,
             Drawn::Committed(time) => return Ok(Committed::known_by_name(time)),
             Drawn::InTurn => {
@@ -292,12 +298,17 @@ impl SqliteStore {
                 return self.commit_in_turn(change, options);
             }
         };
-        let commit = self.engine.run(&tx, &mut self.state, change, time)?;
+        let (conn, state) = (&self.conn, &mut self.state);
+        let commit = self
+            .engine
+            .run(conn, state, change, time, &self.hot, false)?;
         reached(Work::AtOnce, Moment::Written);
         tx.commit().context(doing)?;
         reached(Work::AtOnce, Moment::Committed);
         let changes: Changes = self.state.absorb(commit);
-        self.state.forget();
+        if !self.hot.keep(&self.conn, &begun) {
+            self.state.forget();
+        }
         Ok(Committed::new(time, changes))
     }
 
@@ -323,6 +334,11 @@ impl SqliteStore {
         let cursor = Cursor::open(&self.conn, (graph, vertex), cursor, from, &self.options)?;
         let time = cursor.time();
         Ok(Subscription::new(Follower::new(cursor), time))
+    }
+
+    /// The bytes of the stored state that are kept in memory as rows: see [`SqliteOptions::hot_set`].
+    pub fn hot_set_bytes(&self) -> usize {
+        self.hot.used()
     }
 
     /// The connection, to read what else is in the file.
@@ -400,6 +416,10 @@ impl Store for SqliteStore {
         let watched = Watched::begin(&self.engine.graph, options.time().flush);
         let span = watched.span().clone();
         let result = span.in_scope(|| self.commit_change(change, options));
+        if result.is_err() {
+            self.state.forget();
+            self.hot.clear();
+        }
         watched.end(&result);
         result
     }

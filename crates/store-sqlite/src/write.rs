@@ -17,6 +17,9 @@ use crate::values::{Bound, bind_key, bind_secondary};
 pub(crate) struct Writer<'a> {
     graph: &'a Graph,
     table: &'a EngineTable,
+    /// Whether the transaction is the caller's, which must outlive a full disk. SQLite takes a whole transaction back
+    /// where a statement fails halfway that keeps no journal of its own, as a plain insert does not.
+    in_callers: bool,
     put: Held<'a>,
     insert: Held<'a>,
     add: Held<'a>,
@@ -68,12 +71,18 @@ impl<'a> Held<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(conn: &'a Connection, graph: &'a Graph, table: &'a EngineTable) -> Self {
+    pub(crate) fn new(
+        conn: &'a Connection,
+        graph: &'a Graph,
+        table: &'a EngineTable,
+        in_callers: bool,
+    ) -> Self {
         let statements = &table.statements;
         let held = |sql| Held::new(conn, sql);
         Self {
             graph,
             table,
+            in_callers,
             put: held(&statements.put),
             insert: held(&statements.insert),
             add: held(&statements.add),
@@ -177,6 +186,9 @@ impl<'a> Writer<'a> {
     /// Changes the weight of a row that has not been seen. One that is added is mostly new, and one that is taken away
     /// is mostly there as often.
     fn change(&mut self, row: &NewRow<'_>, weight: Weight) -> rusqlite::Result<()> {
+        if self.in_callers {
+            return self.add(row, weight);
+        }
         let schema = &self.table.schema;
         let changed = match weight.checked_neg() {
             Some(there) if there > 0 => {

@@ -259,6 +259,17 @@ impl Graph {
         tables.find(is_of_groups)
     }
 
+    /// How many bytes a row of a table takes in a working set with its key, where its encoding has so many: an estimate
+    /// that is rather too large, for who keeps a working set within a budget. A key without rows takes no more than one
+    /// with a row.
+    ///
+    /// # Panics
+    ///
+    /// The id is of another graph.
+    pub fn row_bytes(&self, table: TableId, encoded: usize) -> usize {
+        self.plan.tables[table.0].row_bytes(encoded)
+    }
+
     pub(crate) fn vertex_of(&self, handle: &impl Sealed) -> Result<&Vertex, HandleError> {
         let id = handle.target().in_graph(self.plan.id, &self.plan.name)?;
         let position = self.plan.positions[id.0].expect("what a handle names is kept in the plan");

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row, TableSchema};
-use deltaview_zset::WeightOverflow;
+use deltaview_zset::{Weight, WeightOverflow};
 
 use crate::delta::{ArrangedDelta, consolidate_arranged};
 use crate::error::TickErrorKind;
@@ -31,6 +31,9 @@ pub(crate) trait ErasedTable: Any + Send + Sync {
     ) -> Result<Box<dyn ErasedDelta>, TickErrorKind>;
     /// A fetch of all rows, for themselves.
     fn contents(self: Arc<Self>) -> Box<dyn ErasedFetch>;
+    /// The bytes that a row takes in a working set with its key, where its encoding has so many: see
+    /// [`Graph::row_bytes`](crate::Graph::row_bytes).
+    fn row_bytes(&self, encoded: usize) -> usize;
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -88,6 +91,18 @@ impl<K: IndexKey, T: Row> ErasedTable for TypedTable<K, T> {
 
     fn contents(self: Arc<Self>) -> Box<dyn ErasedFetch> {
         Box::new(Contents::<K, T>::new(self))
+    }
+
+    fn row_bytes(&self, encoded: usize) -> usize {
+        // What a tree and a vector need for a row, half full as they may be.
+        let place = 128 + 2 * size_of::<(K, T, Weight)>();
+        // An encoding has a byte at least for what takes eight.
+        let pointed_to = if std::mem::needs_drop::<(K, T)>() {
+            8 * encoded
+        } else {
+            0
+        };
+        place + pointed_to
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -265,6 +265,11 @@ impl<K: IndexKey, T: Row> ErasedArrangement for Arrangement<K, T> {
         }
     }
 
+    fn is_unknown(&self) -> bool {
+        let knows_rows = !self.rows.is_empty() || !self.known_rows.is_empty();
+        !(self.all_resident || knows_rows || !self.stretches.is_empty())
+    }
+
     fn rows(&self) -> usize {
         let held = self.rows.iter().chain(self.single_rows.iter());
         held.map(|(_, rows)| rows.len()).sum()

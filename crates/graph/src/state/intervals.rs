@@ -116,6 +116,10 @@ impl<K: Ord + Clone> Intervals<K> {
         self.between.splice(first..last, [(start, end)]);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.between.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.between.clear();
     }

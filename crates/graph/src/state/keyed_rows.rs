@@ -39,6 +39,11 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
         self.get(key).is_some()
     }
 
+    /// Whether it has no key.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
     /// All keys with their rows, in the order in which the keys came.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &Bucket<T>)> {
         self.buckets.iter()

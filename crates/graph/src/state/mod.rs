@@ -41,6 +41,8 @@ pub(crate) trait ErasedArrangement: Any + Send + Sync {
     fn forget(&mut self);
     /// The number of rows that are held.
     fn rows(&self) -> usize;
+    /// Whether nothing is known of the stored state.
+    fn is_unknown(&self) -> bool;
 }
 
 /// The arrangements of a graph that are held in memory.
@@ -92,6 +94,12 @@ impl WorkingSet {
             .iter()
             .map(|arrangement| arrangement.rows())
             .sum()
+    }
+
+    /// Whether anything of a table is held, be it only that a key has no rows. What is written to a table of which
+    /// nothing is held takes no memory here.
+    pub fn holds(&self, table: TableId) -> bool {
+        !self.arrangements[table.0].is_unknown()
     }
 
     /// Takes over a commit that is stored, and returns what changed. Call it once the transaction has committed, and

@@ -20,6 +20,7 @@ mod jiff_keys;
 mod uuid_keys;
 
 mod blocking;
+#[allow(dead_code, reason = "other tests use more of it")]
 mod common;
 mod json_rows;
 mod server;

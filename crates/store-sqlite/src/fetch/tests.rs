@@ -56,6 +56,7 @@ fn check<O: IndexKey>(
     let reader = Reader {
         conn: store.connection(),
         table: &EngineTable::new(&graph, graph.view_table(view).unwrap()),
+        count: &|_| (),
     };
     for &(group, start, backward, limit) in ranges {
         let order = if backward {
@@ -134,6 +135,7 @@ fn a_row_is_found_by_its_key_and_its_identity() {
     let reader = Reader {
         conn: store.connection(),
         table: &EngineTable::new(&graph, graph.view_table(view).unwrap()),
+        count: &|_| (),
     };
     let weight = |key: KeyValue<'_>, item: &Item| {
         let identity = Identity::of(&codec::encode(item).unwrap());

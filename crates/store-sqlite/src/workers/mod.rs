@@ -25,6 +25,7 @@ use crate::engine::Engine;
 use crate::error::Context;
 use crate::feed::{self, millis, now};
 use crate::follow::Watch;
+use crate::hot::HotSet;
 use crate::store::SqliteStore;
 
 /// So much of a lease is written: the rest is for whoever is in line, to see that it is over and to finish what was left.
@@ -311,7 +312,7 @@ impl SqliteStore {
         let (commit, passed) = transact(&self.conn, engine, Work::AllStages, |tx, ledger, _| {
             let passed = way.course.pass(ledger, job)?;
             let time = job.ticket.time();
-            let commit = engine.run(tx, &mut state, change, time)?;
+            let commit = engine.run(tx, &mut state, change, time, &HotSet::none(), false)?;
             if let Passed::Complete { change_id, .. } = &passed {
                 ledger::note(tx, engine.graph.name(), change_id, time)?;
             }

@@ -3,6 +3,7 @@
 //! readers while others forget, and writers that are killed.
 //!
 //! A binary of its own: it is built without the conformance suite, which takes long.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 mod killed;

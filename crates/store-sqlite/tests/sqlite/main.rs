@@ -26,6 +26,7 @@ mod damage;
 mod ddl;
 mod feed;
 mod files;
+mod hot;
 mod key_order;
 mod names;
 mod pages;

@@ -98,12 +98,14 @@ CREATE TABLE "flights__planes__by_tailnum" (
 CREATE TABLE "flights__files_loaded__view" (
   "ixd__table__table" TEXT NOT NULL,
   "data" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
   PRIMARY KEY ("ixd__table__table")
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE "flights__days_amended__view" (
   "ixd__day__month" INTEGER NOT NULL,
   "ixd__day__day" INTEGER NOT NULL,
   "data" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
   PRIMARY KEY ("ixd__day__month", "ixd__day__day")
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE "flights__flights_sum_by_carrier_and_day__groups" (
@@ -134,6 +136,7 @@ CREATE TABLE "flights__carrier_days__view" (
   "identity" BLOB NOT NULL,
   "data" BLOB,
   "c" INTEGER NOT NULL,
+  "since" INTEGER NOT NULL,
   "ixd__delay_minutes__delay_minutes" INTEGER NOT NULL,
   PRIMARY KEY ("ixd__day__carrier", "ixd__day__month", "ixd__day__day", "identity")
 ) STRICT, WITHOUT ROWID;
@@ -164,6 +167,7 @@ CREATE TABLE "flights__routes__view" (
   "identity" BLOB NOT NULL,
   "data" BLOB,
   "c" INTEGER NOT NULL,
+  "since" INTEGER NOT NULL,
   "ixd__flights__flights" INTEGER NOT NULL,
   PRIMARY KEY ("ixd__pair__origin", "ixd__pair__dest", "identity")
 ) STRICT, WITHOUT ROWID;
@@ -202,6 +206,7 @@ CREATE TABLE "flights__manufacturers__view" (
   "identity" BLOB NOT NULL,
   "data" BLOB,
   "c" INTEGER NOT NULL,
+  "since" INTEGER NOT NULL,
   "ixd__flights__flights" INTEGER NOT NULL,
   PRIMARY KEY ("ixk__manufacturer__manufacturer", "identity")
 ) STRICT, WITHOUT ROWID;
@@ -236,8 +241,194 @@ CREATE TABLE "flights__visibility__view" (
   "identity" BLOB NOT NULL,
   "data" BLOB,
   "c" INTEGER NOT NULL,
+  "since" INTEGER NOT NULL,
   PRIMARY KEY ("ixd__miles__miles", "identity")
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS "deltaview_instants" (
+  "graph" TEXT NOT NULL,
+  "t" INTEGER NOT NULL,
+  "at" INTEGER NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("graph", "t")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS "deltaview_instants__at" ON "deltaview_instants" ("graph", "at", "t");
+CREATE TABLE IF NOT EXISTS "deltaview_history" (
+  "graph" TEXT NOT NULL,
+  "table_name" TEXT NOT NULL,
+  "horizon" INTEGER NOT NULL,
+  PRIMARY KEY ("graph", "table_name")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "flights__files_loaded__view__versions" (
+  "ixd__table__table" TEXT NOT NULL,
+  "until" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
+  "c" INTEGER NOT NULL,
+  "node" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__table__table", "until", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX "flights__files_loaded__view__versions__ix__table" ON "flights__files_loaded__view__versions" ("node", "ixd__table__table", "until", "identity", "since", "c");
+CREATE TABLE "flights__files_loaded__view__rows" (
+  "ixd__table__table" TEXT NOT NULL,
+  "identity" BLOB NOT NULL,
+  "data" BLOB NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__table__table", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "flights__files_loaded__view__log" (
+  "t" INTEGER NOT NULL,
+  "ixd__table__table" TEXT NOT NULL,
+  "identity" BLOB NOT NULL,
+  "w" INTEGER NOT NULL,
+  PRIMARY KEY ("t", "ixd__table__table", "identity")
+) STRICT, WITHOUT ROWID;
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__files_loaded__view', 0);
+CREATE TABLE "flights__days_amended__view__versions" (
+  "ixd__day__month" INTEGER NOT NULL,
+  "ixd__day__day" INTEGER NOT NULL,
+  "until" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
+  "c" INTEGER NOT NULL,
+  "node" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__day__month", "ixd__day__day", "until", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX "flights__days_amended__view__versions__ix__day" ON "flights__days_amended__view__versions" ("node", "ixd__day__month", "ixd__day__day", "until", "identity", "since", "c");
+CREATE TABLE "flights__days_amended__view__rows" (
+  "ixd__day__month" INTEGER NOT NULL,
+  "ixd__day__day" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "data" BLOB NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__day__month", "ixd__day__day", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "flights__days_amended__view__log" (
+  "t" INTEGER NOT NULL,
+  "ixd__day__month" INTEGER NOT NULL,
+  "ixd__day__day" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "w" INTEGER NOT NULL,
+  PRIMARY KEY ("t", "ixd__day__month", "ixd__day__day", "identity")
+) STRICT, WITHOUT ROWID;
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__days_amended__view', 0);
+CREATE TABLE "flights__carrier_days__view__versions" (
+  "ixd__day__carrier" TEXT NOT NULL,
+  "ixd__day__month" INTEGER NOT NULL,
+  "ixd__day__day" INTEGER NOT NULL,
+  "until" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
+  "c" INTEGER NOT NULL,
+  "node" INTEGER NOT NULL,
+  "ixd__delay_minutes__delay_minutes" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__day__carrier", "ixd__day__month", "ixd__day__day", "until", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX "flights__carrier_days__view__versions__ix__day" ON "flights__carrier_days__view__versions" ("node", "ixd__day__carrier", "ixd__day__month", "ixd__day__day", "until", "identity", "since", "c");
+CREATE INDEX "flights__carrier_days__view__versions__ix__delay_minutes" ON "flights__carrier_days__view__versions" ("node", "ixd__delay_minutes__delay_minutes" DESC, "ixd__day__carrier", "ixd__day__month", "ixd__day__day", "until", "identity", "since", "c");
+CREATE TABLE "flights__carrier_days__view__rows" (
+  "ixd__day__carrier" TEXT NOT NULL,
+  "ixd__day__month" INTEGER NOT NULL,
+  "ixd__day__day" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "data" BLOB NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__day__carrier", "ixd__day__month", "ixd__day__day", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "flights__carrier_days__view__log" (
+  "t" INTEGER NOT NULL,
+  "ixd__day__carrier" TEXT NOT NULL,
+  "ixd__day__month" INTEGER NOT NULL,
+  "ixd__day__day" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "w" INTEGER NOT NULL,
+  PRIMARY KEY ("t", "ixd__day__carrier", "ixd__day__month", "ixd__day__day", "identity")
+) STRICT, WITHOUT ROWID;
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__carrier_days__view', 0);
+CREATE TABLE "flights__routes__view__versions" (
+  "ixd__pair__origin" TEXT NOT NULL,
+  "ixd__pair__dest" TEXT NOT NULL,
+  "until" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
+  "c" INTEGER NOT NULL,
+  "node" INTEGER NOT NULL,
+  "ixd__flights__flights" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__pair__origin", "ixd__pair__dest", "until", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX "flights__routes__view__versions__ix__pair" ON "flights__routes__view__versions" ("node", "ixd__pair__origin", "ixd__pair__dest", "until", "identity", "since", "c");
+CREATE INDEX "flights__routes__view__versions__ix__flights" ON "flights__routes__view__versions" ("node", "ixd__flights__flights" DESC, "ixd__pair__origin", "ixd__pair__dest", "until", "identity", "since", "c");
+CREATE TABLE "flights__routes__view__rows" (
+  "ixd__pair__origin" TEXT NOT NULL,
+  "ixd__pair__dest" TEXT NOT NULL,
+  "identity" BLOB NOT NULL,
+  "data" BLOB NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__pair__origin", "ixd__pair__dest", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "flights__routes__view__log" (
+  "t" INTEGER NOT NULL,
+  "ixd__pair__origin" TEXT NOT NULL,
+  "ixd__pair__dest" TEXT NOT NULL,
+  "identity" BLOB NOT NULL,
+  "w" INTEGER NOT NULL,
+  PRIMARY KEY ("t", "ixd__pair__origin", "ixd__pair__dest", "identity")
+) STRICT, WITHOUT ROWID;
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__routes__view', 0);
+CREATE TABLE "flights__manufacturers__view__versions" (
+  "ixk__manufacturer__manufacturer" ANY NOT NULL,
+  "ixd__manufacturer__manufacturer" TEXT GENERATED ALWAYS AS (CASE typeof("ixk__manufacturer__manufacturer") WHEN 'text' THEN "ixk__manufacturer__manufacturer" END) VIRTUAL,
+  "until" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
+  "c" INTEGER NOT NULL,
+  "node" INTEGER NOT NULL,
+  "ixd__flights__flights" INTEGER NOT NULL,
+  PRIMARY KEY ("ixk__manufacturer__manufacturer", "until", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX "flights__manufacturers__view__versions__ix__manufacturer" ON "flights__manufacturers__view__versions" ("node", "ixk__manufacturer__manufacturer", "until", "identity", "since", "c");
+CREATE INDEX "flights__manufacturers__view__versions__ix__flights" ON "flights__manufacturers__view__versions" ("node", "ixd__flights__flights" DESC, "ixk__manufacturer__manufacturer", "until", "identity", "since", "c");
+CREATE TABLE "flights__manufacturers__view__rows" (
+  "ixk__manufacturer__manufacturer" ANY NOT NULL,
+  "ixd__manufacturer__manufacturer" TEXT GENERATED ALWAYS AS (CASE typeof("ixk__manufacturer__manufacturer") WHEN 'text' THEN "ixk__manufacturer__manufacturer" END) VIRTUAL,
+  "identity" BLOB NOT NULL,
+  "data" BLOB NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("ixk__manufacturer__manufacturer", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "flights__manufacturers__view__log" (
+  "t" INTEGER NOT NULL,
+  "ixk__manufacturer__manufacturer" ANY NOT NULL,
+  "ixd__manufacturer__manufacturer" TEXT GENERATED ALWAYS AS (CASE typeof("ixk__manufacturer__manufacturer") WHEN 'text' THEN "ixk__manufacturer__manufacturer" END) VIRTUAL,
+  "identity" BLOB NOT NULL,
+  "w" INTEGER NOT NULL,
+  PRIMARY KEY ("t", "ixk__manufacturer__manufacturer", "identity")
+) STRICT, WITHOUT ROWID;
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__manufacturers__view', 0);
+CREATE TABLE "flights__visibility__view__versions" (
+  "ixd__miles__miles" INTEGER NOT NULL,
+  "until" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
+  "c" INTEGER NOT NULL,
+  "node" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__miles__miles", "until", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX "flights__visibility__view__versions__ix__miles" ON "flights__visibility__view__versions" ("node", "ixd__miles__miles", "until", "identity", "since", "c");
+CREATE TABLE "flights__visibility__view__rows" (
+  "ixd__miles__miles" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "data" BLOB NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__miles__miles", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "flights__visibility__view__log" (
+  "t" INTEGER NOT NULL,
+  "ixd__miles__miles" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "w" INTEGER NOT NULL,
+  PRIMARY KEY ("t", "ixd__miles__miles", "identity")
+) STRICT, WITHOUT ROWID;
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__visibility__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'airlines',
@@ -301,14 +492,15 @@ INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "finge
   'files_loaded',
   'view',
   'flights__files_loaded__view',
-  'b5a47e9149330ce0de1030ff10b89783',
+  '0b5ad176ed29aa1309604399cd8ec894',
   'row	Loaded
 row.table	String
 row.rows	u64
 row.file_bytes	u64
 index table	the primary index
 index table.table	column 1 (text ascending)
-rows	one row a key',
+rows	one row a key
+history	kept',
   1
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__files_loaded__view', 0);
@@ -317,7 +509,7 @@ INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "finge
   'days_amended',
   'view',
   'flights__days_amended__view',
-  '3f0df7470c20b4610c54cb83fecc3701',
+  '2ab5aae2a089b6be5ef7bf5e6f23b126',
   'row	Amendment
 row.month	u8
 row.day	u8
@@ -326,7 +518,8 @@ row.new_name	String
 index day	the primary index
 index day.month	column 1 (integer ascending)
 index day.day	column 2 (integer ascending)
-rows	one row a key',
+rows	one row a key
+history	kept',
   1
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__days_amended__view', 0);
@@ -409,7 +602,7 @@ INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "finge
   'carrier_days',
   'view',
   'flights__carrier_days__view',
-  '03628dfc247e30b6e2de53a722ee7d7e',
+  '31eba73da5430317e2f3e79956e484f4',
   'row	CarrierDay
 row.carrier	String
 row.month	u8
@@ -425,7 +618,8 @@ index day.month	column 2 (integer ascending)
 index day.day	column 3 (integer ascending)
 index delay_minutes	a secondary index
 index delay_minutes.delay_minutes	column 1 (integer descending)
-rows	any number of rows a key',
+rows	any number of rows a key
+history	kept',
   1
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__carrier_days__view', 0);
@@ -494,7 +688,7 @@ INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "finge
   'routes',
   'view',
   'flights__routes__view',
-  'd01bf608b6ced7ca79ac886ceceee9d9',
+  '3a18407233de2d2a9c10de8d264ce4de',
   'row	Route
 row.origin	String
 row.dest	String
@@ -507,7 +701,8 @@ index pair.origin	column 1 (text ascending)
 index pair.dest	column 2 (text ascending)
 index flights	a secondary index
 index flights.flights	column 1 (integer descending)
-rows	any number of rows a key',
+rows	any number of rows a key
+history	kept',
   1
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__routes__view', 0);
@@ -593,7 +788,7 @@ INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "finge
   'manufacturers',
   'view',
   'flights__manufacturers__view',
-  '515f69cd17aedb7b08a101dcd3493352',
+  '0c3abf4a446d46d1ff57efe356ca7494',
   'row	Manufacturer
 row.manufacturer	Option<String>
 row.flights	i64
@@ -602,7 +797,8 @@ index manufacturer	the primary index
 index manufacturer.manufacturer	column 1 (text or none ascending)
 index flights	a secondary index
 index flights.flights	column 1 (integer descending)
-rows	any number of rows a key',
+rows	any number of rows a key
+history	kept',
   1
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__manufacturers__view', 0);
@@ -707,7 +903,7 @@ INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "finge
   'visibility',
   'view',
   'flights__visibility__view',
-  '2c3bed921f7a03537bd5ab26a8bc804d',
+  'ccb8cbddc43f491d649238092bdf52d6',
   'row	Visibility
 row.miles	i64
 row.flights	i64
@@ -716,7 +912,8 @@ row.delayed	i64
 row.mean_delay_seconds	Option<i64>
 index miles	the primary index
 index miles.miles	column 1 (integer ascending)
-rows	any number of rows a key',
+rows	any number of rows a key
+history	kept',
   1
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__visibility__view', 0);

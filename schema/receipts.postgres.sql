@@ -86,6 +86,27 @@ CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_changes" (
 CREATE INDEX IF NOT EXISTS "deltaview_changes__t" ON "deltaview"."deltaview_changes" ("graph", "t");
 
 -- The graph `receipts`.
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_instants" (
+  "graph" text NOT NULL,
+  "t" bigint NOT NULL,
+  "at" bigint NOT NULL,
+  "n" bigint NOT NULL,
+  PRIMARY KEY ("graph", "t")
+);
+CREATE INDEX IF NOT EXISTS "deltaview_instants__at" ON "deltaview"."deltaview_instants" ("graph", "at", "t");
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_history" (
+  "graph" text NOT NULL,
+  "table_name" text NOT NULL,
+  "horizon" bigint NOT NULL,
+  PRIMARY KEY ("graph", "table_name")
+);
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_past_cursors" (
+  "graph" text NOT NULL,
+  "vertex" text NOT NULL,
+  "name" text NOT NULL,
+  "up_to" bigint NOT NULL,
+  PRIMARY KEY ("graph", "vertex", "name")
+);
 CREATE TABLE "deltaview"."receipts__products__by_name" (
   "ixd__name__name" text COLLATE "C" NOT NULL,
   "identity" bytea NOT NULL,
@@ -109,9 +130,34 @@ CREATE TABLE "deltaview"."receipts__receipts__view" (
   "ixd__basket_id__basket_id" bigint NOT NULL,
   "identity" bytea NOT NULL,
   "data" bytea,
-  "c" bigint NOT NULL
+  "c" bigint NOT NULL,
+  "since" bigint NOT NULL
 );
 CREATE UNIQUE INDEX "receipts__receipts__view__key" ON "deltaview"."receipts__receipts__view" ("ixd__basket_id__basket_id", "identity");
+CREATE TABLE "deltaview"."receipts__receipts__view__versions" (
+  "ixd__basket_id__basket_id" bigint NOT NULL,
+  "until" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "since" bigint NOT NULL,
+  "c" bigint NOT NULL,
+  "node" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "receipts__receipts__view__versions__key" ON "deltaview"."receipts__receipts__view__versions" ("ixd__basket_id__basket_id", "until", "identity");
+CREATE INDEX "receipts__receipts__view__versions__node" ON "deltaview"."receipts__receipts__view__versions" ("node", "ixd__basket_id__basket_id", "until");
+CREATE TABLE "deltaview"."receipts__receipts__view__rows" (
+  "identity" bytea NOT NULL,
+  "data" bytea NOT NULL,
+  "n" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "receipts__receipts__view__rows__key" ON "deltaview"."receipts__receipts__view__rows" ("identity");
+CREATE TABLE "deltaview"."receipts__receipts__view__log" (
+  "t" bigint NOT NULL,
+  "ixd__basket_id__basket_id" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "w" bigint NOT NULL
+);
+CREATE INDEX "receipts__receipts__view__log__t" ON "deltaview"."receipts__receipts__view__log" ("t");
+INSERT INTO "deltaview"."deltaview_history" ("graph", "table_name", "horizon") VALUES (E'receipts', E'receipts__receipts__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'receipts', E'products', E'by_name', E'receipts__products__by_name', E'b49535e8e45677d264fcab9946c7a97a', E'row	Product
 row.name	String
@@ -140,11 +186,12 @@ index key.key	column 1 (integer ascending)
 rows	one row a key', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__products_join_line_items_sum_by_basket_id__groups', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
-  VALUES (E'receipts', E'receipts', E'view', E'receipts__receipts__view', E'f429a4e7bb4edda38b4264991e733d28', E'row	Receipt
+  VALUES (E'receipts', E'receipts', E'view', E'receipts__receipts__view', E'1798f5ab5e479c828d4f8e0355801051', E'row	Receipt
 row.basket_id	u32
 row.text	String
 index basket_id	the primary index
 index basket_id.basket_id	column 1 (integer ascending)
-rows	any number of rows a key', 1);
+rows	any number of rows a key
+history	kept', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__receipts__view', 0);
 INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "complete", "format_version") VALUES (E'receipts', 0, 0, 1);

@@ -104,8 +104,48 @@ CREATE TABLE "receipts__receipts__view" (
   "identity" BLOB NOT NULL,
   "data" BLOB,
   "c" INTEGER NOT NULL,
+  "since" INTEGER NOT NULL,
   PRIMARY KEY ("ixd__basket_id__basket_id", "identity")
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS "deltaview_instants" (
+  "graph" TEXT NOT NULL,
+  "t" INTEGER NOT NULL,
+  "at" INTEGER NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("graph", "t")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS "deltaview_instants__at" ON "deltaview_instants" ("graph", "at", "t");
+CREATE TABLE IF NOT EXISTS "deltaview_history" (
+  "graph" TEXT NOT NULL,
+  "table_name" TEXT NOT NULL,
+  "horizon" INTEGER NOT NULL,
+  PRIMARY KEY ("graph", "table_name")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "receipts__receipts__view__versions" (
+  "ixd__basket_id__basket_id" INTEGER NOT NULL,
+  "until" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "since" INTEGER NOT NULL,
+  "c" INTEGER NOT NULL,
+  "node" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__basket_id__basket_id", "until", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE INDEX "receipts__receipts__view__versions__ix__basket_id" ON "receipts__receipts__view__versions" ("node", "ixd__basket_id__basket_id", "until", "identity", "since", "c");
+CREATE TABLE "receipts__receipts__view__rows" (
+  "ixd__basket_id__basket_id" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "data" BLOB NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("ixd__basket_id__basket_id", "identity")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "receipts__receipts__view__log" (
+  "t" INTEGER NOT NULL,
+  "ixd__basket_id__basket_id" INTEGER NOT NULL,
+  "identity" BLOB NOT NULL,
+  "w" INTEGER NOT NULL,
+  PRIMARY KEY ("t", "ixd__basket_id__basket_id", "identity")
+) STRICT, WITHOUT ROWID;
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('receipts', 'receipts__receipts__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'receipts',
   'products',
@@ -159,13 +199,14 @@ INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "finge
   'receipts',
   'view',
   'receipts__receipts__view',
-  'f429a4e7bb4edda38b4264991e733d28',
+  '1798f5ab5e479c828d4f8e0355801051',
   'row	Receipt
 row.basket_id	u32
 row.text	String
 index basket_id	the primary index
 index basket_id.basket_id	column 1 (integer ascending)
-rows	any number of rows a key',
+rows	any number of rows a key
+history	kept',
   1
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__receipts__view', 0);

@@ -139,7 +139,10 @@ impl<'s, S: Store, T: Row, K: IndexKey> View<'s, S, T, K> {
     ///
     /// As [`Store::scan`]; of the past, as [`Store::scan_as_of`].
     pub fn get(self, key: &K) -> Result<Option<T>, Error> {
-        self.store.look_up(self.handle, key)
+        if self.at.is_none() {
+            return self.store.look_up(self.handle, key);
+        }
+        Ok(self.key(key)?.next().transpose()?.map(|(row, _)| row))
     }
 
     /// The rows of some keys, in the order in which the keys are given; those of a key that is given twice come twice.

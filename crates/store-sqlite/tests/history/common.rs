@@ -116,7 +116,10 @@ impl Temp {
 }
 
 pub(crate) fn product(id: u32, price: i64) -> Product {
-    (id, format!("a product with the number {id}"), price)
+    // Too long to be its own identity.
+    let name =
+        format!("a product with the number {id}, and with a name that is longer than most are");
+    (id, name, price)
 }
 
 /// A change of all inputs, the same for the same number: products come, change and go, items come and go, words too.

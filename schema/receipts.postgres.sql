@@ -124,7 +124,7 @@ CREATE UNIQUE INDEX "receipts__line_items__by_product_name__key" ON "deltaview".
 CREATE TABLE "deltaview"."receipts__products_join_line_items_sum_by_basket_id__groups" (
   "ixd__key__key" bigint NOT NULL,
   "data" bytea NOT NULL
-);
+) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX "receipts__products_join_line_items_sum_by_basket_id__g_1e312082" ON "deltaview"."receipts__products_join_line_items_sum_by_basket_id__groups" ("ixd__key__key");
 CREATE TABLE "deltaview"."receipts__receipts__view" (
   "ixd__basket_id__basket_id" bigint NOT NULL,

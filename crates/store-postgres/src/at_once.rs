@@ -9,12 +9,13 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::commit_points::{self, Work};
 use crate::ddl::COMMITS;
 use crate::engine::Ticket;
-use crate::error::{Context, from_postgres, is_refused};
+use crate::error::{Context, is_in_doubt};
 use crate::lent::Lent;
-use crate::pipeline::{alone, in_order};
+use crate::pipeline::in_order;
 use crate::scope::{Connection, Kind, Scope};
 use crate::store::Inner;
 use crate::workers::Deadline;
+use crate::write::Expected;
 
 /// How long the lock of the graph is waited for at least when it is asked whether a change was committed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -25,37 +26,46 @@ impl Inner {
         &self,
         change: &Change,
         options: &CommitOptions,
+        expected: Expected,
         deadline: &Deadline,
     ) -> Result<Committed, Error> {
         commit_points::at(Work::AtOnce);
         let mut state = WorkingSet::partial(&self.engine.graph);
         let connection = Lent::new(self.connection_within(deadline).await?);
         let scope = Scope::new(&connection, Kind::Write).patient(deadline.patience());
-        let written = match self.engine.run(&scope, &mut state, change, options).await {
-            Ok(written) => written,
+        let mut ticket = None;
+        let engine = &self.engine;
+        let ran = engine.run(&scope, &mut ticket, &mut state, change, options);
+        let commit = match ran.await {
+            Ok(commit) => commit,
             Err(error) => {
                 drop(scope);
                 let lent = &connection;
                 return Err(self.as_timeout(error, deadline, lent.client()).await);
             }
         };
-        if let Err(error) = alone(scope.keep()).await {
-            let doing = format!(
-                "committing a change of graph `{}`",
-                self.engine.graph.name()
-            );
-            if is_refused(&error) {
-                return Err(from_postgres(error, &doing));
-            }
+        let written = engine.write(&scope, &mut ticket, options, &commit, expected);
+        let written = written.await;
+        let is_sent = scope.is_over();
+        drop(scope);
+        let ticket = ticket.as_ref();
+        if let Err(error) = written {
+            let Some(ticket) = ticket.filter(|_| is_sent && is_in_doubt(&error)) else {
+                let lent = &connection;
+                return Err(self.as_timeout(error, deadline, lent.client()).await);
+            };
             connection.close();
-            if !self.find_out(&written.ticket).await? {
-                let message =
-                    format!("{doing}: the connection was lost, and nothing was committed");
+            if !self.find_out(ticket).await? {
+                let message = format!(
+                    "committing a change of graph `{}`: the connection was lost, and nothing was committed",
+                    engine.graph.name()
+                );
                 return Err(Error::new(ErrorKind::Disconnected, message).caused_by(error));
             }
         }
-        let changes = state.absorb(written.commit);
-        Ok(Committed::new(written.ticket.time, changes))
+        let ticket = ticket.expect("whoever opens gets a ticket");
+        let changes = state.absorb(commit);
+        Ok(Committed::new(ticket.time, changes))
     }
 
     /// Whether an iteration was committed whose connection was lost while that was done.

@@ -35,7 +35,7 @@ pub enum Work {
     Abandon,
 }
 
-/// How far a batch of statements has come. With a stage, its `COMMIT` is the last of them.
+/// How far a batch of statements has come. `COMMIT` is the last statement of the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Moment {
     /// Nothing of it is sent.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use deltaview_store::Error;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::from_postgres;
+use crate::pipeline::Link;
 use crate::reader::Reader;
 use crate::view::Source;
 
@@ -42,10 +42,19 @@ impl Query {
         loop {
             let row = match source {
                 Source::Store(inner) => match inner.connection().await {
-                    Ok(connection) => self.first_by(&connection, doing).await,
+                    Ok(connection) => {
+                        let link = Link {
+                            client: &connection,
+                            prepared: inner
+                                .engine
+                                .prepares
+                                .then_some(&*connection.statement_cache),
+                        };
+                        self.first_by(link, doing).await
+                    }
                     Err(error) => Err(error),
                 },
-                Source::Snapshot(reader) => self.first_by(reader.client(), doing).await,
+                Source::Snapshot(reader) => self.first_by(reader.link(), doing).await,
             };
             match row {
                 Ok(row) => return Ok(row),
@@ -56,10 +65,10 @@ impl Query {
 
     async fn first_by(
         &self,
-        client: &Client,
+        link: Link<'_>,
         doing: &str,
     ) -> Result<Option<tokio_postgres::Row>, Error> {
-        let row = client.query_typed_opt(&self.sql, &self.bound()).await;
+        let row = link.query_opt(&self.sql, &self.bound()).await;
         row.map_err(|error| from_postgres(error, doing))
     }
 }

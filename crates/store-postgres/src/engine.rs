@@ -6,24 +6,28 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::AtomicU32;
 
-use deltaview_graph::{Change, Commit, Fetch, Graph, Step, Table, TableId, WorkingSet};
+use deltaview_graph::{Change, Commit, Fetch, FetchKeys, Graph, Step, Table, TableId, WorkingSet};
 use deltaview_schema::TableSchema;
 use deltaview_store::{ChangeId, CommitOptions, Error, ErrorKind, observe};
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::catalog;
-use crate::ddl::{CHANGES, CLOCK, COMMITS, LAST_UPDATE, TIMES};
+use crate::ddl::{CHANGES, CLOCK, COMMITS, CURSORS, TIMES};
 use crate::error::{Context, from_postgres};
 use crate::feed::Followers;
 use crate::fetch::Reader;
 use crate::history::History;
 use crate::names::{qualified, table_name};
-use crate::pipeline::{Failure, Request, execute, in_order};
+use crate::pipeline::{Failure, Link, Request, execute, in_order};
 use crate::scope::{Connection, Kind, OFF, Scope};
-use crate::statements::Statements;
-use crate::write::{Batch, batches};
+use crate::statements::{FEW, Statements};
+use crate::write::{Batch, Expected, batches};
+
+/// Old commits are forgotten by one of so many commits.
+const FORGETS_ONE_OF: i64 = 64;
 
 /// A graph with the statements of its tables. It has no connection.
 pub(crate) struct Engine {
@@ -32,6 +36,8 @@ pub(crate) struct Engine {
     pub(crate) namespace: String,
     pub(crate) lock_key: i64,
     pub(crate) tables: BTreeMap<TableId, EngineTable>,
+    /// Whether statements are prepared, and stay so on their connections.
+    pub(crate) prepares: bool,
 }
 
 /// A table with its statements.
@@ -41,6 +47,8 @@ pub(crate) struct EngineTable {
     pub(crate) statements: Statements,
     /// Where the table has a past.
     pub(crate) history: Option<History>,
+    /// For so many commits, rows that were not seen are not expected to be new.
+    pub(crate) caution: AtomicU32,
 }
 
 /// What an iteration is told apart by, from when it is opened.
@@ -57,10 +65,13 @@ pub(crate) struct Ticket {
     settings: Vec<String>,
 }
 
-/// An iteration that is written, and waits for its transaction to commit.
-pub(crate) struct Written {
-    pub(crate) ticket: Ticket,
-    pub(crate) commit: Commit,
+impl Ticket {
+    /// Whether this commit forgets old ones: by its id, which is drawn at random, so whatever times and processes there are.
+    fn forgets(&self) -> bool {
+        let first = self.id.get(..2);
+        let first = first.and_then(|digits| i64::from_str_radix(digits, 16).ok());
+        first.is_some_and(|first| first < 256 / FORGETS_ONE_OF)
+    }
 }
 
 /// A change that can't be committed at once: something is in flight, or it is refused.
@@ -92,6 +103,7 @@ impl Engine {
                 name: table_name(schema),
                 statements: Statements::of(schema, namespace),
                 history: retention.map(|retention| History::of(schema, namespace, retention)),
+                caution: AtomicU32::new(0),
             }
         };
         let tables = graph.tables().iter();
@@ -100,41 +112,51 @@ impl Engine {
             namespace: namespace.to_string(),
             lock_key: lock_key(namespace, graph.name()),
             tables: tables.map(|each| (each.id(), table(each))).collect(),
+            prepares: true,
         }
     }
 
-    /// Runs a change and writes its commit.
+    /// The connection of a scope, with the statements that may be prepared on it.
+    pub(crate) fn link<'a, C: Connection + Sync>(&self, scope: &'a Scope<C>) -> Link<'a> {
+        if self.prepares {
+            scope.link()
+        } else {
+            Link::unprepared(scope.client())
+        }
+    }
+
+    /// Runs a change: what is to be written of it, by [`Self::write`]. Where nothing stored was to be seen, nothing is begun
+    /// yet.
     pub(crate) async fn run<C: Connection + Sync>(
         &self,
         scope: &Scope<C>,
+        ticket: &mut Option<Ticket>,
         state: &mut WorkingSet,
         change: &Change,
         options: &CommitOptions,
-    ) -> Result<Written, Error> {
-        let client = scope.client();
-        let mut ticket = None;
+    ) -> Result<Commit, Error> {
         // Before anything is sent: what can't begin costs nothing.
         let mut step = self.graph.begin(state, change)?;
-        let commit = loop {
+        loop {
             step = match step {
-                Step::Done(commit) => break commit,
+                Step::Done(commit) => return Ok(commit),
                 Step::Fetch(mut fetches, tick) => {
                     observe::fetching(&self.graph, &fetches);
-                    let mut requests = self.opening(scope, &mut ticket, options, true);
-                    requests.extend(self.answers(client, &mut fetches)?);
+                    let mut requests = self.opening(scope, ticket, options, true);
+                    if needs_settings(&fetches) {
+                        requests.push(self.settle(scope));
+                    }
+                    requests.extend(self.answers(self.link(scope), &mut fetches)?);
                     in_order(requests).await?;
                     tick.resume(fetches)?
                 }
             };
-        };
-        self.write(scope, &mut ticket, options, &commit).await?;
-        let ticket = ticket.expect("whoever opens gets a ticket");
-        Ok(Written { ticket, commit })
+        }
     }
 
     /// Answers fetches outside of an iteration.
     pub(crate) async fn answer(&self, client: &Client, fetches: &mut [Fetch]) -> Result<(), Error> {
-        in_order(self.answers(client, fetches)?).await?;
+        in_order(self.answers(Link::unprepared(client), fetches)?).await?;
         Ok(())
     }
 
@@ -154,7 +176,7 @@ impl Engine {
                     if !std::mem::replace(&mut is_begun, true) {
                         requests.push(self.begin(scope));
                     }
-                    requests.extend(self.answers(scope.client(), &mut fetches)?);
+                    requests.extend(self.answers(self.link(scope), &mut fetches)?);
                     in_order(requests).await?;
                     tick.resume(fetches)?
                 }
@@ -173,13 +195,31 @@ impl Engine {
         })
     }
 
+    /// The same for few rows: the settings are sent where they are needed.
+    fn begin_for_few<'a, C: Connection + Sync>(&'a self, scope: &'a Scope<C>) -> Request<'a, ()> {
+        Box::pin(async move {
+            // What is kept of the past is swept in the order of indexes.
+            let begun = scope.begin_for_few(self.graph.has_history()).await;
+            begun.map_err(|error| self.failed(error, "beginning a change"))
+        })
+    }
+
+    /// The request that sends the settings, where they are still to be sent.
+    fn settle<'a, C: Connection + Sync>(&'a self, scope: &'a Scope<C>) -> Request<'a, ()> {
+        Box::pin(async move {
+            let settled = scope.settle().await;
+            settled.map_err(|error| self.failed(error, "beginning a change"))
+        })
+    }
+
     /// The request that waits for all others who change the graph.
     pub(crate) fn lock<'a, C: Connection + Sync>(&'a self, scope: &'a Scope<C>) -> Request<'a, ()> {
         Box::pin(async move {
             let sql = "SELECT pg_catalog.pg_advisory_xact_lock($1)";
+            let link = self.link(scope);
             // Who drops this meanwhile leaves it so.
             scope.connection().waits_for_a_lock(true);
-            let locked = execute(scope.client(), sql, &[(&self.lock_key, Type::INT8)]).await;
+            let locked = link.execute(sql, &[(&self.lock_key, Type::INT8)]).await;
             scope.connection().waits_for_a_lock(false);
             locked.map_err(|error| self.failed(error, "waiting for other changes"))
         })
@@ -188,14 +228,14 @@ impl Engine {
     /// The requests that answer fetches.
     pub(crate) fn answers<'a>(
         &'a self,
-        client: &'a Client,
+        link: Link<'a>,
         fetches: &'a mut [Fetch],
     ) -> Result<Vec<Request<'a, ()>>, Error> {
         let fetches = fetches.iter_mut();
         fetches
             .map(|fetch| {
                 let reader = Reader {
-                    client,
+                    link,
                     table: &self.tables[&fetch.table()],
                     namespace: &self.namespace,
                 };
@@ -205,63 +245,75 @@ impl Engine {
     }
 
     /// What a commit writes to the tables, encoded.
-    pub(crate) fn encoded(&self, commit: &Commit) -> Result<Vec<(&EngineTable, Batch)>, Error> {
+    pub(crate) fn encoded(
+        &self,
+        commit: &Commit,
+        expected: Expected,
+    ) -> Result<Vec<(&EngineTable, Batch)>, Error> {
         let mut written = Vec::new();
         for writes in commit.tables() {
             let table = &self.tables[&writes.table()];
-            for batch in batches(&writes, table)? {
+            for batch in batches(&writes, table, expected)? {
                 written.push((table, batch));
             }
         }
         Ok(written)
     }
 
-    /// Writes a commit. All of it is encoded before the first byte is sent.
-    async fn write<C: Connection + Sync>(
+    /// Writes a commit, and commits the transaction if it is not the caller's: [`Scope::is_over`] says whether its `COMMIT`
+    /// was sent. All is encoded before the first byte is sent.
+    ///
+    /// Where the ticket is known, `COMMIT` goes with the writes. That is as safe as to wait: where a statement could not be
+    /// sent nothing behind it is, and where one fails the server makes a `ROLLBACK` of the `COMMIT`.
+    pub(crate) async fn write<C: Connection + Sync>(
         &self,
         scope: &Scope<C>,
         ticket: &mut Option<Ticket>,
         options: &CommitOptions,
         commit: &Commit,
+        expected: Expected,
     ) -> Result<(), Error> {
-        let written = self.encoded(commit)?;
+        let written = self.encoded(commit, expected)?;
         let past = self.past(commit)?;
         let client = scope.client();
-        // Who follows is known once the iteration is opened. Where that is only now, what they are told goes behind.
-        let mut told = match ticket {
-            Some(ticket) => Some(self.told(ticket.time, &ticket.followers, commit)?),
-            None => None,
+        let link = self.link(scope);
+        let has_many = past.has_many() || written.iter().any(|(_, batch)| batch.rows() > FEW);
+        // What was goes before what is: the rows are still there as they were.
+        let writes = || -> Vec<Request<'_, ()>> {
+            let settle = has_many.then(|| self.settle(scope));
+            let past = self.write_past(client, &past);
+            let writes = written
+                .iter()
+                .map(|(table, batch)| batch.write(link, table));
+            settle.into_iter().chain(past).chain(writes).collect()
         };
-        let opened = ticket.as_ref().map(|ticket| ticket.settings.clone());
-        let mut requests = self.opening(scope, ticket, options, false);
-        requests.extend(self.write_past(client, &past));
-        for (table, batch) in &written {
-            requests.push(batch.write(client, table));
+        let was_open = ticket.is_some();
+        if !was_open {
+            let mut requests = self.opening(scope, ticket, options, false);
+            requests.extend(writes());
+            in_order(requests).await?;
         }
-        if let Some(told) = &told {
-            requests.extend(self.tell(client, told));
+        let ticket = ticket.as_ref().expect("whoever opens gets a ticket");
+        // Who follows is known now.
+        let told = self.told(ticket.time, &ticket.followers, commit)?;
+        let mut requests = if was_open { writes() } else { Vec::new() };
+        requests.extend(self.tell(client, &told));
+        if ticket.forgets() {
+            requests.push(self.request(client, self.sql_forget(2 * FORGETS_ONE_OF)));
         }
-        requests.push(self.request(client, self.sql_last_update()));
-        requests.push(self.request(client, self.sql_forget()));
         if options.id().is_some() {
             requests.push(self.request(client, self.sql_forget_names()));
         }
-        requests.extend(
-            opened
-                .filter(|settings| !settings.is_empty())
-                .map(|settings| self.give_back(client, settings)),
-        );
-        in_order(requests).await?;
-        if told.is_none()
-            && let Some(ticket) = ticket
-        {
-            told = Some(self.told(ticket.time, &ticket.followers, commit)?);
-            let requests: Vec<_> = told
-                .iter()
-                .flat_map(|told| self.tell(client, told))
-                .collect();
-            in_order(requests).await?;
+        if !ticket.settings.is_empty() {
+            requests.push(self.give_back(client, &ticket.settings));
         }
+        if scope.kind == Kind::Write {
+            requests.push(Box::pin(async move {
+                let kept = scope.keep().await;
+                kept.map_err(|error| self.failed(error, "committing a change"))
+            }));
+        }
+        in_order(requests).await?;
         Ok(())
     }
 
@@ -277,7 +329,7 @@ impl Engine {
             return Vec::new();
         }
         let client = scope.client();
-        let mut requests = vec![self.begin(scope), self.lock(scope)];
+        let mut requests = vec![self.begin_for_few(scope), self.lock(scope)];
         if scope.kind == Kind::Savepoint {
             requests.push(Box::pin(async move {
                 let stored = catalog::stored_entries(client, &self.graph, &self.namespace).await;
@@ -287,9 +339,8 @@ impl Engine {
         }
         requests.push(Box::pin(async move {
             // All are sent at once.
-            let drawing = self.draw_ticket(client, options);
-            let looking = self.followers(client, scope.kind);
-            let (drawn, followers, settings) = futures::join!(drawing, looking, async {
+            let drawing = self.draw_ticket(self.link(scope), options, scope.kind);
+            let (drawn, settings) = futures::join!(drawing, async {
                 if reads && scope.kind == Kind::Savepoint {
                     self.change_settings(client).await
                 } else {
@@ -297,7 +348,6 @@ impl Engine {
                 }
             });
             let ticket = ticket.insert(drawn?);
-            ticket.followers = followers?;
             ticket.settings = settings?;
             Ok(())
         }));
@@ -309,8 +359,9 @@ impl Engine {
     /// so what is read after it is never out of date.
     async fn draw_ticket(
         &self,
-        client: &Client,
+        link: Link<'_>,
         options: &CommitOptions,
+        kind: Kind,
     ) -> Result<Ticket, Failure> {
         let sql = self.sql_draw(options);
         let graph = self.graph.name();
@@ -323,8 +374,8 @@ impl Engine {
             values.push((&name, Type::TEXT));
         }
         let doing = "writing the time";
-        let row = client
-            .query_typed_opt(&sql, &values)
+        let row = link
+            .query_opt(&sql, &values)
             .await
             .map_err(|error| self.failed(error, doing))?
             .ok_or_else(|| {
@@ -336,7 +387,7 @@ impl Engine {
                 id: row.try_get(1)?,
                 backend: row.try_get(2)?,
                 transaction: row.try_get(3)?,
-                followers: Followers::default(),
+                followers: Followers::of(row.try_get(4)?, row.try_get(5)?, kind),
                 settings: Vec::new(),
             })
         };
@@ -357,7 +408,7 @@ impl Engine {
     }
 
     /// Gives the caller's transaction the settings back that it had. Where the change fails, the server does.
-    fn give_back<'a>(&'a self, client: &'a Client, settings: Vec<String>) -> Request<'a, ()> {
+    fn give_back<'a>(&'a self, client: &'a Client, settings: &'a [String]) -> Request<'a, ()> {
         Box::pin(async move {
             let set = OFF.iter().zip(1..);
             let set: Vec<String> = set
@@ -387,7 +438,7 @@ impl Engine {
     ///
     /// Where the last time was abandoned, the clock is not at the time that is complete, and nothing is in flight.
     fn sql_draw(&self, options: &CommitOptions) -> String {
-        let (clock, times) = (self.place(CLOCK), self.place(TIMES));
+        let (clock, times, cursors) = (self.place(CLOCK), self.place(TIMES), self.place(CURSORS));
         let (next, only, named) = if options.is_default() {
             let only = format!("\"t\" < {}", i64::MAX);
             ("\"t\" + 1", only, String::new())
@@ -411,25 +462,21 @@ impl Engine {
              RETURNING \"t\"){named} \
              INSERT INTO {} (\"graph\", \"t\", \"id\", \"at\") SELECT $1, \"t\", pg_catalog.gen_random_uuid(), \
              pg_catalog.now() FROM tick RETURNING \"t\", \"id\"::text, pg_catalog.pg_backend_pid(), \
-             pg_catalog.pg_current_xact_id()::xid::text",
+             pg_catalog.pg_current_xact_id()::xid::text, \
+             ARRAY(SELECT \"vertex\" FROM {cursors} WHERE \"graph\" = $1 \
+             AND (\"until\" IS NULL OR \"until\" > '-infinity')), \
+             ARRAY(SELECT \"vertex\" FROM {cursors} WHERE \"graph\" = $1 AND \"until\" <= pg_catalog.now())",
             self.place(COMMITS),
         )
     }
 
-    fn sql_last_update(&self) -> String {
-        format!(
-            "UPDATE {} AS u SET \"t\" = c.\"t\" FROM {} AS c WHERE u.\"graph\" = $1 AND c.\"graph\" = $1",
-            self.place(LAST_UPDATE),
-            self.place(CLOCK),
-        )
-    }
-
-    /// Forgets commits that nobody can be in doubt about any more. Two for each that comes: so there is an end to it.
-    pub(crate) fn sql_forget(&self) -> String {
+    /// Forgets commits that nobody can be in doubt about any more, so many at most. Each commit forgets two, or some of
+    /// them more: so there is an end to it.
+    pub(crate) fn sql_forget(&self, most: i64) -> String {
         let commits = self.place(COMMITS);
         format!(
             "DELETE FROM {commits} WHERE \"graph\" = $1 AND \"t\" IN \
-             (SELECT \"t\" FROM {commits} WHERE \"graph\" = $1 ORDER BY \"t\" LIMIT 2) \
+             (SELECT \"t\" FROM {commits} WHERE \"graph\" = $1 ORDER BY \"t\" LIMIT {most}) \
              AND \"at\" < pg_catalog.now() - interval '1 hour'"
         )
     }
@@ -489,6 +536,14 @@ impl Engine {
             from_postgres(error, &format!("{doing} of graph `{}`", self.graph.name()))
         })
     }
+}
+
+/// Whether answers to fetches are looked for with [`OFF`] off: those in the order of an index, and large ones.
+fn needs_settings(fetches: &[Fetch]) -> bool {
+    fetches.iter().any(|fetch| match fetch.keys() {
+        FetchKeys::Some(keys) | FetchKeys::Rows(keys) => keys > FEW,
+        FetchKeys::All | FetchKeys::Ranges(_) => true,
+    })
 }
 
 /// What changes of a graph hold while they are made, so that there is one at a time: the first eight bytes, as a

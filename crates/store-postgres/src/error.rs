@@ -129,6 +129,13 @@ pub(crate) fn is_refused(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some() && !is_disconnected(error)
 }
 
+/// Whether an error leaves it open what became of a transaction whose `COMMIT` was sent: it came of the connection, and not
+/// of the server's refusal.
+pub(crate) fn is_in_doubt(error: &Error) -> bool {
+    let cause = error.source().and_then(<dyn StdError>::downcast_ref);
+    cause.is_some_and(|cause| !is_refused(cause))
+}
+
 /// Whether the statement failed only because one before it in the transaction did.
 pub(crate) fn is_aftermath(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION)

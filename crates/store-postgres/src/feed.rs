@@ -50,6 +50,20 @@ struct Chunk {
     parts: Vec<Vec<u8>>,
 }
 
+impl Followers {
+    /// Those of which views are followed, and whose leases are over. In the caller's transaction, which may see an older
+    /// state of leases, nobody is taken for gone.
+    pub(crate) fn of(followed: Vec<String>, left: Vec<String>, kind: Kind) -> Self {
+        Self {
+            followed: followed.into_iter().collect(),
+            left: match kind {
+                Kind::Write => left.into_iter().collect(),
+                Kind::Read | Kind::Savepoint => BTreeSet::new(),
+            },
+        }
+    }
+}
+
 impl Engine {
     /// The channel that is notified.
     pub(crate) fn channel(&self) -> String {

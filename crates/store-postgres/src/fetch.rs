@@ -10,18 +10,19 @@ use deltaview_store::{Error, ErrorKind};
 use deltaview_zset::Weight;
 use futures::TryStreamExt;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row, RowStream};
+use tokio_postgres::{Row, RowStream};
 
 use crate::engine::EngineTable;
 use crate::error::from_postgres;
 use crate::names::{KeyPart, key_parts, parts_of};
-use crate::pipeline::{Failure, Request};
+use crate::pipeline::{Failure, Link, Request};
 use crate::ranges::RangeShape;
+use crate::statements::FEW;
 use crate::values::{Array, HasNul};
 
 /// Looks in one table.
 pub(crate) struct Reader<'a> {
-    pub(crate) client: &'a Client,
+    pub(crate) link: Link<'a>,
     pub(crate) table: &'a EngineTable,
     pub(crate) namespace: &'a str,
 }
@@ -53,7 +54,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn all(self, fetch: &mut Fetch) -> Result<(), Failure> {
-        let mut rows = pin!(self.query(&self.table.statements.all, &[]).await?);
+        let mut rows = pin!(self.query(&self.table.statements.all, &[], false).await?);
         while let Some(row) = self.next(rows.try_next().await)? {
             let stored = self.stored(&row, 0)?;
             fetch
@@ -65,7 +66,7 @@ impl<'a> Reader<'a> {
 
     async fn keys(self, fetch: &mut Fetch, asked: Vec<Array>, keys: usize) -> Result<(), Failure> {
         let sql = self.table.statements.keys.of(keys);
-        let mut rows = pin!(self.query(sql, &asked).await?);
+        let mut rows = pin!(self.query(sql, &asked, keys <= FEW).await?);
         while let Some(row) = self.next(rows.try_next().await)? {
             let (position, stored) = (self.position(&row)?, self.stored(&row, 1)?);
             fetch
@@ -77,7 +78,7 @@ impl<'a> Reader<'a> {
 
     async fn rows(self, fetch: &mut Fetch, asked: Vec<Array>, keys: usize) -> Result<(), Failure> {
         let sql = self.table.statements.rows.of(keys);
-        let mut rows = pin!(self.query(sql, &asked).await?);
+        let mut rows = pin!(self.query(sql, &asked, keys <= FEW).await?);
         while let Some(row) = self.next(rows.try_next().await)? {
             let weight = row.try_get(1).map_err(|error| self.failed(error))?;
             fetch.push_weight(self.position(&row)?, weight);
@@ -96,7 +97,7 @@ impl<'a> Reader<'a> {
         // All are sent before the first is answered, and all answers are taken as they come: one that nobody takes would
         // hold up those that follow it on the connection.
         let requests = asked.iter().map(|asked| async {
-            let rows = self.query(&asked.sql, &asked.arrays).await?;
+            let rows = self.query(&asked.sql, &asked.arrays, false).await?;
             let rows: Result<Vec<Row>, tokio_postgres::Error> = rows.try_collect().await;
             rows.map_err(|error| self.failed(error))
         });
@@ -187,14 +188,24 @@ impl<'a> Reader<'a> {
         push_key(arrays, key).map_err(|HasNul| nul_in_key(&self.table.name))
     }
 
-    async fn query(&self, sql: &str, asked: &[Array]) -> Result<RowStream, Failure> {
+    /// `is_prepared`: where the plan is the same for all that may be asked, so that it is made once.
+    async fn query(
+        &self,
+        sql: &str,
+        asked: &[Array],
+        is_prepared: bool,
+    ) -> Result<RowStream, Failure> {
         let values = asked
             .iter()
             .map(|array| (array as &(dyn ToSql + Sync), array.array_type()));
-        let rows = self
-            .client
-            .query_typed_raw(sql, values.collect::<Vec<(_, Type)>>());
-        rows.await.map_err(|error| self.failed(error))
+        let values: Vec<(_, Type)> = values.collect();
+        let link = if is_prepared {
+            self.link
+        } else {
+            Link::unprepared(self.link.client)
+        };
+        let rows = link.query(sql, &values).await;
+        rows.map_err(|error| self.failed(error))
     }
 
     fn next(

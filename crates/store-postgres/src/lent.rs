@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, StatementCache};
 use deltaview_store::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
@@ -51,6 +51,11 @@ impl Connection for &Lent {
     fn client(&self) -> &Client {
         let connection = self.connection.as_ref();
         connection.expect("nobody uses it any more when it is closed")
+    }
+
+    fn prepared(&self) -> Option<&StatementCache> {
+        let connection = self.connection.as_ref();
+        connection.map(|connection| &*connection.statement_cache)
     }
 
     fn waits_for_a_lock(&self, waits: bool) {

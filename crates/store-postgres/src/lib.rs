@@ -49,7 +49,7 @@
 //! | --- | --- |
 //! | `<graph>__<vertex>__<role>` | the state of a vertex: the columns of its index, `identity`, `data`, `c` |
 //! | `deltaview_catalog` | what each of those tables is, with its shape and the format's version |
-//! | `deltaview_last_update` | the time up to which each table is written |
+//! | `deltaview_last_update` | how far each table is ahead: it is written up to the greater of `t` here and the time that is complete (`deltaview_clock`) |
 //! | `deltaview_clock` | the last time that was given out (`t`) and the newest that is complete in every table, by graph |
 //! | `deltaview_commits` | the time and a random id of each commit of the last hour: how a lost `COMMIT` is found out about |
 //! | `deltaview_times` | the times in flight: how far each has come, who holds it, why it halted |

@@ -39,6 +39,7 @@ pub struct PostgresOptions {
     pub(crate) lease: Duration,
     pub(crate) listen: Option<Arc<dyn Listen>>,
     pub(crate) json: bool,
+    pub(crate) prepare: bool,
     pub(crate) deadline: Duration,
 }
 
@@ -49,6 +50,7 @@ impl std::fmt::Debug for PostgresOptions {
             .field("retry_for", &self.retry_for)
             .field("lease", &self.lease)
             .field("json", &self.json)
+            .field("prepare", &self.prepare)
             .field("deadline", &self.deadline)
             .field("listens", &self.listen.is_some())
             .finish()
@@ -62,8 +64,8 @@ impl Default for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The schema `deltaview`; 10 seconds of trying again; a deadline of 5 seconds; leases of 5 minutes, no listening, and
-    /// no JSON.
+    /// The schema `deltaview`; 10 seconds of trying again; a deadline of 5 seconds; leases of 5 minutes, no listening, no
+    /// JSON; statements are prepared.
     pub fn new() -> Self {
         Self {
             schema: DEFAULT_SCHEMA.to_string(),
@@ -71,6 +73,7 @@ impl PostgresOptions {
             lease: Duration::from_secs(300),
             listen: None,
             json: false,
+            prepare: true,
             deadline: Duration::from_secs(5),
         }
     }
@@ -157,6 +160,18 @@ impl PostgresOptions {
     /// ```
     pub fn json(mut self, json: bool) -> Self {
         self.json = json;
+        self
+    }
+
+    /// Whether the statements that are sent again and again are prepared, and stay so on the connections of the pool:
+    /// small changes and look-ups by key take less of the server's time then. They are, unless this says otherwise.
+    /// Preparing costs no round trip, and nothing is prepared on connections of your own
+    /// ([`commit_in`](PostgresStore::commit_in)).
+    ///
+    /// Behind a pooler that pools transactions and does not know prepared statements (PgBouncer before 1.21, or with
+    /// `max_prepared_statements = 0`) it must be `false`.
+    pub fn prepare(mut self, prepare: bool) -> Self {
+        self.prepare = prepare;
         self
     }
 

@@ -8,6 +8,7 @@ use deltaview_store::Error;
 use tokio_postgres::Client;
 
 use crate::error::Context;
+use crate::pipeline::Link;
 use crate::scope::{Kind, Scope};
 use crate::store::Inner;
 
@@ -36,6 +37,11 @@ impl Reader {
 
     pub(crate) fn client(&self) -> &Client {
         self.scope.client()
+    }
+
+    /// The connection, with the statements that may be prepared on it.
+    pub(crate) fn link(&self) -> Link<'_> {
+        self.inner.engine.link(&self.scope)
     }
 
     /// Begins the transaction, and reads the time of its state, and whether no iteration is between its stages in it.

@@ -413,13 +413,12 @@ impl Place {
         };
         for (column, (value, part)) in values.iter().zip(&viewed.parts).enumerate() {
             let single = Single::new(value, part.column_type);
-            // Behind a `SELECT` the planner can't see the value: it would write `(x IS NOT NULL) = false` as `x IS NULL`,
-            // which is not what the index is of.
-            let name = format!(
-                "(SELECT ${}::{})",
-                bound + column + 1,
-                plain_type(part.column_type)
-            );
+            let mut name = format!("${}::{}", bound + column + 1, plain_type(part.column_type));
+            if part.nullable {
+                // Behind a `SELECT` the planner can't see the value: it would write `(x IS NOT NULL) = false` as
+                // `x IS NULL`, which is not what the index is of.
+                name = format!("(SELECT {name})");
+            }
             let terms = part.terms(&name);
             for (i, term) in terms.iter().enumerate() {
                 place.terms.push(term.clone());

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, StatementCache};
 use futures::FutureExt;
 use tokio_postgres::Client;
+
+use crate::pipeline::Link;
 
 /// The savepoint inside of the caller's transaction.
 const SAVEPOINT: &str = "deltaview_commit_in";
@@ -19,9 +21,9 @@ const SAVEPOINT: &str = "deltaview_commit_in";
 /// And no plan is worth compiling.
 pub(crate) const OFF: [&str; 3] = ["enable_bitmapscan", "enable_sort", "jit"];
 
-fn in_order() -> String {
-    OFF.map(|setting| format!("; SET LOCAL {setting} = off"))
-        .concat()
+fn settings() -> String {
+    OFF.map(|setting| format!("SET LOCAL {setting} = off"))
+        .join("; ")
 }
 
 /// The statement that bounds how long a transaction waits for a lock. A time-out that the connection has stays where it is
@@ -41,6 +43,11 @@ pub(crate) trait Connection {
 
     /// A lock is waited for from here on, or is not any more. Whoever owns the connection may have to know.
     fn waits_for_a_lock(&self, _waits: bool) {}
+
+    /// The statements that are prepared on it, where that is known.
+    fn prepared(&self) -> Option<&StatementCache> {
+        None
+    }
 }
 
 impl Connection for &Client {
@@ -53,11 +60,29 @@ impl Connection for Object {
     fn client(&self) -> &Client {
         self
     }
+
+    fn prepared(&self) -> Option<&StatementCache> {
+        Some(&self.statement_cache)
+    }
+}
+
+impl Connection for &Object {
+    fn client(&self) -> &Client {
+        self
+    }
+
+    fn prepared(&self) -> Option<&StatementCache> {
+        Some(&self.statement_cache)
+    }
 }
 
 impl Connection for Arc<Object> {
     fn client(&self) -> &Client {
         self
+    }
+
+    fn prepared(&self) -> Option<&StatementCache> {
+        Some(&self.statement_cache)
     }
 }
 
@@ -78,11 +103,11 @@ impl Kind {
     /// `patience`: for how long a lock is waited for at most, unless the connection waits for less.
     fn begin(self, patience: Option<Duration>) -> String {
         let begin = match self {
-            Self::Write => format!("BEGIN ISOLATION LEVEL READ COMMITTED{}", in_order()),
-            Self::Read => format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off{}",
-                in_order()
-            ),
+            Self::Write => "BEGIN ISOLATION LEVEL READ COMMITTED".to_string(),
+            Self::Read => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off"
+                    .to_string()
+            }
             Self::Savepoint => format!("SAVEPOINT {SAVEPOINT}"),
         };
         match patience {
@@ -116,6 +141,8 @@ pub(crate) struct Scope<C: Connection> {
     patience: Option<Duration>,
     /// Whether its beginning was sent, and not its end.
     is_open: AtomicBool,
+    /// Whether nobody needs to send the settings any more.
+    is_settled: AtomicBool,
 }
 
 impl<C: Connection> Scope<C> {
@@ -126,6 +153,7 @@ impl<C: Connection> Scope<C> {
             kind,
             patience: None,
             is_open: AtomicBool::new(false),
+            is_settled: AtomicBool::new(false),
         }
     }
 
@@ -143,20 +171,66 @@ impl<C: Connection> Scope<C> {
         &self.connection
     }
 
-    /// Begins it.
+    /// Begins it, with its settings.
     pub(crate) async fn begin(&self) -> Result<(), tokio_postgres::Error> {
-        let sql = self.kind.begin(self.patience);
-        // Sent in the same breath.
-        self.is_open.store(true, Ordering::Relaxed);
+        let mut sql = self.kind.begin(self.patience);
+        if self.kind != Kind::Savepoint {
+            self.is_settled.store(true, Ordering::Relaxed);
+            sql.push_str("; ");
+            sql.push_str(&settings());
+        }
+        self.open(&sql).await
+    }
+
+    /// Begins a transaction for few rows: each is looked for in an index, also by a plan that was made while the table was
+    /// small, and is kept. The settings cost more than that: [`Self::settle`] sends them where they are needed. Where
+    /// something will be read `in_order`, and that is known, those for that are sent at once.
+    pub(crate) async fn begin_for_few(&self, in_order: bool) -> Result<(), tokio_postgres::Error> {
+        let mut sql = self.kind.begin(self.patience);
+        if self.kind != Kind::Savepoint {
+            sql.push_str("; SET LOCAL enable_seqscan = off");
+            if in_order {
+                sql.push_str("; ");
+                sql.push_str(&settings());
+            }
+        }
+        self.open(&sql).await
+    }
+
+    /// Sends the settings, where they are still to be sent, after [`Self::begin_for_few`].
+    pub(crate) async fn settle(&self) -> Result<(), tokio_postgres::Error> {
+        if self.kind == Kind::Savepoint || self.is_settled.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let sql = format!("SET LOCAL enable_seqscan TO DEFAULT; {}", settings());
         self.client().batch_execute(&sql).await
     }
 
+    async fn open(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        // Sent in the same breath.
+        self.is_open.store(true, Ordering::Relaxed);
+        self.client().batch_execute(sql).await
+    }
+
     /// Commits or releases it.
-    pub(crate) async fn keep(self) -> Result<(), tokio_postgres::Error> {
+    pub(crate) async fn keep(&self) -> Result<(), tokio_postgres::Error> {
         let sql = self.kind.keep();
         // Sent in the same breath: from here on nothing can be taken back, and what fails is over.
         self.is_open.store(false, Ordering::Relaxed);
         self.client().batch_execute(&sql).await
+    }
+
+    /// Whether its end was sent, or not even its beginning.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.is_open.load(Ordering::Relaxed)
+    }
+
+    /// Its connection.
+    pub(crate) fn link(&self) -> Link<'_> {
+        Link {
+            client: self.client(),
+            prepared: self.connection.prepared(),
+        }
     }
 }
 

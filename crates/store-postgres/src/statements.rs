@@ -37,8 +37,14 @@ pub(crate) struct Statements {
     pub(crate) all: String,
     /// A table with one row a key: puts rows.
     pub(crate) put: String,
+    /// The same, of keys that have a row.
+    pub(crate) replace: BySize,
+    /// Inserts rows, and fails where one is there.
+    pub(crate) insert: String,
     /// Adds weights to rows, new or not.
     pub(crate) add: String,
+    /// The same, but fails where a weight becomes zero: its column can't be NULL.
+    pub(crate) raise: String,
     /// Deletes rows by the whole key.
     pub(crate) delete: BySize,
     /// Deletes those of some rows whose weights have become zero.
@@ -111,8 +117,19 @@ impl Statements {
             keys: look_up(&place, &row, &found, &index),
             rows: look_up(&place, &row, COUNT, &key),
             all: format!("SELECT {row} FROM {place} AS t"),
-            put: insert(schema, namespace),
-            add: insert(schema, namespace),
+            put: upsert(schema, namespace, &replaced(schema)),
+            replace: replace(schema, namespace),
+            insert: insert(schema, namespace),
+            add: upsert(
+                schema,
+                namespace,
+                &format!("{COUNT} = t.{COUNT} + excluded.{COUNT}"),
+            ),
+            raise: upsert(
+                schema,
+                namespace,
+                &format!("{COUNT} = NULLIF(t.{COUNT} + excluded.{COUNT}, 0)"),
+            ),
             delete: delete(&place, &key, ""),
             sweep: delete(&place, &key, &format!(" AND t.{COUNT} = 0")),
         }
@@ -157,36 +174,76 @@ fn look_up(place: &str, row: &str, found: &str, parts: &[KeyPart]) -> BySize {
     }
 }
 
-fn insert(schema: &TableSchema, namespace: &str) -> String {
-    let place = qualified(namespace, &table_name(schema));
-    let [since, now, change_since] = since_of(schema, namespace);
-    let key = key_parts(schema);
+/// That a row is replaced, in a table with one row a key.
+fn replaced(schema: &TableSchema) -> String {
     let secondary = secondary_parts(schema);
-    let mut columns: Vec<&str> = key.iter().map(|part| part.name.as_str()).collect();
+    let columns = std::iter::once(DATA).chain(secondary.iter().map(|part| part.name.as_str()));
+    let replaced: Vec<String> = columns
+        .map(|name| format!("{name} = excluded.{name}"))
+        .collect();
+    replaced.join(", ")
+}
+
+/// The columns of a row with their types, in the order in which they are bound.
+fn columns(schema: &TableSchema) -> (Vec<String>, Vec<&'static str>) {
+    let (key, secondary) = (key_parts(schema), secondary_parts(schema));
+    let name = |part: &KeyPart| part.name.clone();
+    let mut names: Vec<String> = key.iter().map(name).collect();
     let mut kinds = types(&key);
-    columns.push(DATA);
+    names.push(DATA.to_string());
     kinds.push("bytea");
     if !schema.unique {
-        columns.push(COUNT);
+        names.push(COUNT.to_string());
         kinds.push("bigint");
     }
-    columns.extend(secondary.iter().map(|part| part.name.as_str()));
+    names.extend(secondary.iter().map(name));
     kinds.extend(types(&secondary));
-    let change = if schema.unique {
-        let replaced = std::iter::once(DATA).chain(secondary.iter().map(|part| part.name.as_str()));
-        let replaced: Vec<String> = replaced
-            .map(|name| format!("{name} = excluded.{name}"))
-            .collect();
-        replaced.join(", ")
-    } else {
-        format!("{COUNT} = t.{COUNT} + excluded.{COUNT}")
-    };
+    (names, kinds)
+}
+
+/// Inserts rows that are not there.
+fn insert(schema: &TableSchema, namespace: &str) -> String {
+    let place = qualified(namespace, &table_name(schema));
+    let (names, kinds) = columns(schema);
+    let [since, now, ..] = since_of(schema, namespace);
     format!(
-        "INSERT INTO {place} AS t ({}{since}) SELECT *{now} FROM {} ON CONFLICT ({}) DO UPDATE SET {change}{change_since}",
-        columns.join(", "),
+        "INSERT INTO {place} AS t ({}{since}) SELECT *{now} FROM {}",
+        names.join(", "),
         unnested(&kinds, false),
-        order_by(&ascending(&key), false),
     )
+}
+
+/// Inserts rows, and changes those that are there.
+fn upsert(schema: &TableSchema, namespace: &str, change: &str) -> String {
+    let [.., change_since, _] = since_of(schema, namespace);
+    format!(
+        "{} ON CONFLICT ({}) DO UPDATE SET {change}{change_since}",
+        insert(schema, namespace),
+        order_by(&ascending(&key_parts(schema)), false),
+    )
+}
+
+/// Replaces the rows of keys.
+fn replace(schema: &TableSchema, namespace: &str) -> BySize {
+    let place = qualified(namespace, &table_name(schema));
+    let [.., set_since] = since_of(schema, namespace);
+    let (names, kinds) = columns(schema);
+    let key = key_parts(schema);
+    let set = names.iter().enumerate().skip(key.len());
+    let set: Vec<String> = set.map(|(i, name)| format!("{name} = k.k{i}")).collect();
+    let (set, equal) = (set.join(", "), equal(&key));
+    let rows = unnested(&kinds, false);
+    let of_key = (0..names.len())
+        .map(|i| format!("k.k{i}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    BySize {
+        few: format!(
+            "UPDATE {place} AS u SET {set}{set_since} FROM (SELECT r.ctid AS at, {of_key} FROM {rows} CROSS JOIN LATERAL \
+             (SELECT t.ctid FROM {place} AS t WHERE {equal} OFFSET 0) AS r) AS k WHERE u.ctid = k.at"
+        ),
+        many: format!("UPDATE {place} AS t SET {set}{set_since} FROM {rows} WHERE {equal}"),
+    }
 }
 
 /// The terms of the unique index, without their directions, as `ON CONFLICT` wants them.

@@ -26,6 +26,7 @@ use crate::retry::Pauses;
 use crate::scope::{Kind, Scope};
 use crate::view::{Snapshot, View};
 use crate::workers::{Deadline, Names};
+use crate::write::{Expected, Unexpected};
 
 /// What connecting may do to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +48,10 @@ pub(crate) enum Access {
 /// ([`Self::lock_key`]). Readers never wait, and see a whole iteration or none of it.
 ///
 /// The number of round trips of a commit is bounded by the depth of the graph, whatever the number of rows: one for each
-/// step of the tick that must see stored rows, one for the writes, one to commit. Nothing is left prepared on a
-/// connection, so a pooler between the store and the server may pool transactions, unless a worker commits stage by
-/// stage: see [`Self::commit_with`].
+/// step of the tick that must see stored rows, and one for the writes and `COMMIT`. Statements are prepared once a
+/// connection, unless [`PostgresOptions::prepare`] says otherwise: a pooler between the store and the server may pool
+/// transactions if it knows prepared statements or there are none, and no worker commits stage by stage: see
+/// [`Self::commit_with`].
 ///
 /// A future that is dropped takes its transaction back, before the connection is used again. A statement that is under
 /// way goes on to its end first: whoever is given the connection by the pool waits for that. A connection that waits for the
@@ -125,7 +127,8 @@ impl PostgresStore {
         options: &PostgresOptions,
         access: Access,
     ) -> Result<Self, Error> {
-        let engine = Engine::new(graph, &options.schema);
+        let mut engine = Engine::new(graph, &options.schema);
+        engine.prepares = options.prepare;
         let inner = Inner {
             listening: Listening::new(options.listen.clone(), engine.channel()),
             engine,
@@ -246,10 +249,16 @@ impl PostgresStore {
         self.inner.refuse_to_write()?;
         let deadline = Deadline::within(options.deadline().unwrap_or(self.inner.deadline));
         let mut pauses = self.inner.pauses();
+        let mut expected = Expected::Usual;
         while options.time().flush == Flush::AtEnd {
-            let error = match self.inner.commit_once(change, options, &deadline).await {
+            let committed = self.inner.commit_once(change, options, expected, &deadline);
+            let error = match committed.await {
                 Ok(committed) => return Ok(committed),
                 Err(error) if NotAtOnce::is(&error) => break,
+                Err(error) if Unexpected::is(&error) => {
+                    expected = Expected::Anything;
+                    continue;
+                }
                 Err(error) => error,
             };
             let is_passing = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Disconnected);
@@ -354,8 +363,16 @@ impl PostgresStore {
         let mut state = WorkingSet::partial(self.graph());
         let scope = Scope::new(tx.client(), Kind::Savepoint);
         let engine = &self.inner.engine;
-        let written = match engine.run(&scope, &mut state, change, options).await {
-            Ok(written) => written,
+        let mut ticket = None;
+        let written = async {
+            let ran = engine.run(&scope, &mut ticket, &mut state, change, options);
+            let commit = ran.await?;
+            let expected = Expected::Anything;
+            let written = engine.write(&scope, &mut ticket, options, &commit, expected);
+            written.await.map(|()| commit)
+        };
+        let commit = match written.await {
+            Ok(commit) => commit,
             Err(error) if NotAtOnce::is(&error) => {
                 drop(scope);
                 return self.inner.why_not_at_once(tx.client(), options).await;
@@ -366,8 +383,9 @@ impl PostgresStore {
             .keep()
             .await
             .context(|| "committing inside the caller's transaction".to_string())?;
-        let changes = state.absorb(written.commit);
-        Ok(Committed::new(written.ticket.time, changes))
+        let ticket = ticket.expect("whoever opens gets a ticket");
+        let changes = state.absorb(commit);
+        Ok(Committed::new(ticket.time, changes))
     }
 
     /// The time of the last iteration; 0 before the first.

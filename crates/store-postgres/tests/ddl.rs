@@ -60,7 +60,7 @@ fn one_row_a_key_needs_no_identity_and_no_count() {
         r#"CREATE TABLE "deltaview"."g__t__by_id" (
   "ixd__id__key" bigint NOT NULL,
   "data" bytea NOT NULL
-);
+) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX "g__t__by_id__key" ON "deltaview"."g__t__by_id" ("ixd__id__key");
 "#
     );

@@ -106,6 +106,7 @@ impl<'a> Writer<'a> {
                 key,
                 secondary,
                 data,
+                ..
             } => {
                 packing.pack(key, data, &mut packed);
                 self.put(key, secondary, &packed)

@@ -146,6 +146,7 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
                     key: &columns,
                     secondary: &more,
                     data: &data,
+                    replaces: run.iter().any(|(_, weight)| *weight < 0),
                 })
             } else {
                 visit(Write::Delete { key: &columns })

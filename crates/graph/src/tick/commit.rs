@@ -53,6 +53,8 @@ pub enum Write<'a> {
         secondary: &'a [KeyValue<'a>],
         /// The row.
         data: &'a [u8],
+        /// Whether the key has a row that this one replaces, as the tick has seen it. Without one it is new.
+        replaces: bool,
     },
     /// A table with one row a key: the row of the key, to be deleted.
     Delete {

@@ -54,16 +54,18 @@ fn sql_now(schema: &TableSchema, namespace: &str) -> String {
     )
 }
 
-/// What a table with history has besides, for the statement that puts rows: the column behind all others, its value, and
-/// what becomes of it where the row is there. All empty without history.
-pub(crate) fn since_of(schema: &TableSchema, namespace: &str) -> [String; 3] {
+/// What a table with history has besides, for the statements that put rows: the column behind all others, its value, what
+/// becomes of it where a row that is inserted is there, and where rows are updated. All empty without history.
+pub(crate) fn since_of(schema: &TableSchema, namespace: &str) -> [String; 4] {
     if !schema.history {
         return Default::default();
     }
+    let now = sql_now(schema, namespace);
     [
         format!(", {SINCE}"),
-        format!(", {}", sql_now(schema, namespace)),
+        format!(", {now}"),
         format!(", {SINCE} = excluded.{SINCE}"),
+        format!(", {SINCE} = {now}"),
     ]
 }
 

@@ -19,6 +19,7 @@ use crate::engine::{Engine, EngineTable};
 use crate::fetch::{nul_in_key, push_key};
 use crate::names::parts_of;
 use crate::pipeline::{Failure, Request, execute};
+use crate::statements::FEW;
 use crate::values::{Array, HasNul};
 
 /// What a statement is given at most, unless one row has more.
@@ -43,6 +44,11 @@ pub(crate) struct Past {
 }
 
 impl Past {
+    /// Whether one of its statements is of more than a few rows.
+    pub(crate) fn has_many(&self) -> bool {
+        self.chunks.iter().any(|chunk| chunk.rows > FEW)
+    }
+
     fn rows_of(&self, table: TableId) -> usize {
         let chunks = self.chunks.iter().filter(|chunk| chunk.table == table);
         chunks.map(|chunk| chunk.rows).sum()

@@ -106,7 +106,9 @@ impl PostgresVersions {
         let connection = Lent::new(connection);
         let scope = Scope::new(&connection, Kind::Write);
         let (written, by) = self.write_scoped(&scope, now, batch, chunks).await?;
-        let Err(error) = scope.keep().await else {
+        let kept = scope.keep().await;
+        drop(scope);
+        let Err(error) = kept else {
             return Ok(written);
         };
         if is_refused(&error) {

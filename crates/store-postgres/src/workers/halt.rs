@@ -10,9 +10,10 @@ use tokio_postgres::Client;
 use super::way::Way;
 use crate::commit_points::{self, Work};
 use crate::follow::passes;
-use crate::pipeline::{Request, in_order};
+use crate::pipeline::{Link, Request, in_order};
 use crate::retry::Pauses;
 use crate::scope::Connection;
+use crate::write::Expected;
 
 impl Way<'_> {
     /// Takes the first time that has halted.
@@ -77,10 +78,10 @@ impl Way<'_> {
         for (time, stage) in rewinding.steps {
             let entries = engine.journal(client, time, Some(stage)).await?;
             let undo = engine.graph.undo(&entries)?;
-            let encoded = engine.encoded(&undo)?;
+            let encoded = engine.encoded(&undo, Expected::Anything)?;
             let requests: Vec<Request<'_, ()>> = encoded
                 .iter()
-                .map(|(table, batch)| batch.write(client, table))
+                .map(|(table, batch)| batch.write(Link::unprepared(client), table))
                 .collect();
             in_order(requests).await?;
             engine.forget_stage(client, time, stage).await?;

@@ -210,7 +210,7 @@ impl Engine {
         vec![
             named,
             noted,
-            self.request(client, self.sql_forget()),
+            self.request(client, self.sql_forget(2)),
             self.request(client, self.sql_forget_names()),
         ]
     }

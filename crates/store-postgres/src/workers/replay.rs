@@ -13,8 +13,9 @@ use tokio_postgres::{Client, NoTls};
 use super::journal::chunks;
 use crate::ddl::{JOURNAL, TIMES};
 use crate::engine::Engine;
-use crate::pipeline::{Request, in_order};
+use crate::pipeline::{Link, Request, in_order};
 use crate::scope::{Kind, Scope};
+use crate::write::Expected;
 use crate::{PostgresOptions, PostgresStore};
 
 struct OnServer<'r> {
@@ -75,10 +76,10 @@ impl Rows for Open<'_> {
 
     fn write(&mut self, commit: &Commit, stage: Option<u32>, time: i64) -> Result<(), Error> {
         let client = self.scope.client();
-        let encoded = self.engine.encoded(commit)?;
+        let encoded = self.engine.encoded(commit, Expected::Anything)?;
         let mut requests: Vec<Request<'_, ()>> = encoded
             .iter()
-            .map(|(table, batch)| batch.write(client, table))
+            .map(|(table, batch)| batch.write(Link::unprepared(client), table))
             .collect();
         let is_written = |of: u32| stage.is_none_or(|stage| stage == of).then_some(time);
         requests.push(self.engine.note_written(client, is_written));

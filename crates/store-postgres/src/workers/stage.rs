@@ -11,8 +11,9 @@ use super::journal::{Chunk, chunks};
 use super::way::{Doubt, Looked, Transaction, Way};
 use crate::commit_points::{self, Work};
 use crate::follow::passes;
-use crate::pipeline::Request;
+use crate::pipeline::{Link, Request};
 use crate::scope::Connection;
+use crate::write::Expected;
 
 /// What became of a stage.
 enum Ran {
@@ -154,7 +155,7 @@ impl<'c> Way<'c> {
         let time = job.ticket.time();
         Ok(Encoded {
             past: engine.past(commit)?,
-            tables: engine.encoded(commit)?,
+            tables: engine.encoded(commit, Expected::Anything)?,
             journal: if is_complete {
                 Vec::new()
             } else {
@@ -186,7 +187,8 @@ impl<'c> Way<'c> {
             requests.extend(engine.write_past(client, &encoded.past));
         }
         let tables = encoded.tables.iter();
-        requests.extend(tables.map(|(table, batch)| batch.write(client, table)));
+        let link = Link::unprepared(client);
+        requests.extend(tables.map(|(table, batch)| batch.write(link, table)));
         requests.extend(engine.write_journal(client, time, &encoded.journal));
         let is_written = |stage| job.flush == Flush::AtEnd || stage == job.stage;
         requests.push(engine.note_written(client, |stage| is_written(stage).then_some(time)));

@@ -225,6 +225,7 @@ impl<'a> Writer<'a> {
                 key,
                 secondary,
                 data,
+                ..
             } => self.replace(key, Some((secondary, data))),
             Write::Delete { key } => self.replace(key, None),
             Write::Add {

@@ -56,7 +56,7 @@ async fn a_commit_that_is_dropped_anywhere_is_whole_or_nothing() {
         }
     }
     assert!(
-        taken_back > 3,
+        taken_back > 2,
         "there are more places to drop it at: {taken_back}"
     );
 }

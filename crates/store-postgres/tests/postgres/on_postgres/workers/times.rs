@@ -165,7 +165,10 @@ async fn round_trips_are_few() {
     let place = Place::with_pool(wire.pool(config(), 1));
     let store = place.connect(&words.graph).await;
     let change = words.change(["one"]);
-    store.commit(&change).await.unwrap();
+    // The second time its rows are there, which was not expected: so the third is as all that follow.
+    for _ in 0..2 {
+        store.commit(&change).await.unwrap();
+    }
     wire.round_trips();
     store.commit(&change).await.unwrap();
     let unnamed = wire.round_trips();

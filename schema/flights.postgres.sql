@@ -86,6 +86,27 @@ CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_changes" (
 CREATE INDEX IF NOT EXISTS "deltaview_changes__t" ON "deltaview"."deltaview_changes" ("graph", "t");
 
 -- The graph `flights`.
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_instants" (
+  "graph" text NOT NULL,
+  "t" bigint NOT NULL,
+  "at" bigint NOT NULL,
+  "n" bigint NOT NULL,
+  PRIMARY KEY ("graph", "t")
+);
+CREATE INDEX IF NOT EXISTS "deltaview_instants__at" ON "deltaview"."deltaview_instants" ("graph", "at", "t");
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_history" (
+  "graph" text NOT NULL,
+  "table_name" text NOT NULL,
+  "horizon" bigint NOT NULL,
+  PRIMARY KEY ("graph", "table_name")
+);
+CREATE TABLE IF NOT EXISTS "deltaview"."deltaview_past_cursors" (
+  "graph" text NOT NULL,
+  "vertex" text NOT NULL,
+  "name" text NOT NULL,
+  "up_to" bigint NOT NULL,
+  PRIMARY KEY ("graph", "vertex", "name")
+);
 CREATE TABLE "deltaview"."flights__airlines__by_carrier" (
   "ixd__carrier__carrier" text COLLATE "C" NOT NULL,
   "data" bytea NOT NULL
@@ -103,15 +124,65 @@ CREATE TABLE "deltaview"."flights__planes__by_tailnum" (
 CREATE UNIQUE INDEX "flights__planes__by_tailnum__key" ON "deltaview"."flights__planes__by_tailnum" ("ixd__tailnum__tailnum");
 CREATE TABLE "deltaview"."flights__files_loaded__view" (
   "ixd__table__table" text COLLATE "C" NOT NULL,
-  "data" bytea NOT NULL
+  "data" bytea NOT NULL,
+  "since" bigint NOT NULL
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX "flights__files_loaded__view__key" ON "deltaview"."flights__files_loaded__view" ("ixd__table__table");
+CREATE TABLE "deltaview"."flights__files_loaded__view__versions" (
+  "ixd__table__table" text COLLATE "C" NOT NULL,
+  "until" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "since" bigint NOT NULL,
+  "node" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__files_loaded__view__versions__key" ON "deltaview"."flights__files_loaded__view__versions" ("ixd__table__table", "until", "identity");
+CREATE INDEX "flights__files_loaded__view__versions__node" ON "deltaview"."flights__files_loaded__view__versions" ("node", "ixd__table__table", "until");
+CREATE TABLE "deltaview"."flights__files_loaded__view__rows" (
+  "identity" bytea NOT NULL,
+  "data" bytea NOT NULL,
+  "n" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__files_loaded__view__rows__key" ON "deltaview"."flights__files_loaded__view__rows" ("identity");
+CREATE TABLE "deltaview"."flights__files_loaded__view__log" (
+  "t" bigint NOT NULL,
+  "ixd__table__table" text COLLATE "C" NOT NULL,
+  "identity" bytea NOT NULL,
+  "w" bigint NOT NULL
+);
+CREATE INDEX "flights__files_loaded__view__log__t" ON "deltaview"."flights__files_loaded__view__log" ("t");
+INSERT INTO "deltaview"."deltaview_history" ("graph", "table_name", "horizon") VALUES (E'flights', E'flights__files_loaded__view', 0);
 CREATE TABLE "deltaview"."flights__days_amended__view" (
   "ixd__day__month" bigint NOT NULL,
   "ixd__day__day" bigint NOT NULL,
-  "data" bytea NOT NULL
+  "data" bytea NOT NULL,
+  "since" bigint NOT NULL
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX "flights__days_amended__view__key" ON "deltaview"."flights__days_amended__view" ("ixd__day__month", "ixd__day__day");
+CREATE TABLE "deltaview"."flights__days_amended__view__versions" (
+  "ixd__day__month" bigint NOT NULL,
+  "ixd__day__day" bigint NOT NULL,
+  "until" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "since" bigint NOT NULL,
+  "node" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__days_amended__view__versions__key" ON "deltaview"."flights__days_amended__view__versions" ("ixd__day__month", "ixd__day__day", "until", "identity");
+CREATE INDEX "flights__days_amended__view__versions__node" ON "deltaview"."flights__days_amended__view__versions" ("node", "ixd__day__month", "ixd__day__day", "until");
+CREATE TABLE "deltaview"."flights__days_amended__view__rows" (
+  "identity" bytea NOT NULL,
+  "data" bytea NOT NULL,
+  "n" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__days_amended__view__rows__key" ON "deltaview"."flights__days_amended__view__rows" ("identity");
+CREATE TABLE "deltaview"."flights__days_amended__view__log" (
+  "t" bigint NOT NULL,
+  "ixd__day__month" bigint NOT NULL,
+  "ixd__day__day" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "w" bigint NOT NULL
+);
+CREATE INDEX "flights__days_amended__view__log__t" ON "deltaview"."flights__days_amended__view__log" ("t");
+INSERT INTO "deltaview"."deltaview_history" ("graph", "table_name", "horizon") VALUES (E'flights', E'flights__days_amended__view', 0);
 CREATE TABLE "deltaview"."flights__flights_sum_by_carrier_and_day__groups" (
   "ixd__key__key_0" text COLLATE "C" NOT NULL,
   "ixd__key__key_1" bigint NOT NULL,
@@ -140,10 +211,42 @@ CREATE TABLE "deltaview"."flights__carrier_days__view" (
   "identity" bytea NOT NULL,
   "data" bytea,
   "c" bigint NOT NULL,
-  "ixd__delay_minutes__delay_minutes" bigint NOT NULL
+  "ixd__delay_minutes__delay_minutes" bigint NOT NULL,
+  "since" bigint NOT NULL
 );
 CREATE UNIQUE INDEX "flights__carrier_days__view__key" ON "deltaview"."flights__carrier_days__view" ("ixd__day__carrier", "ixd__day__month", "ixd__day__day", "identity");
 CREATE INDEX "flights__carrier_days__view__ix__delay_minutes" ON "deltaview"."flights__carrier_days__view" ("ixd__delay_minutes__delay_minutes" DESC, "identity");
+CREATE TABLE "deltaview"."flights__carrier_days__view__versions" (
+  "ixd__day__carrier" text COLLATE "C" NOT NULL,
+  "ixd__day__month" bigint NOT NULL,
+  "ixd__day__day" bigint NOT NULL,
+  "until" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "since" bigint NOT NULL,
+  "c" bigint NOT NULL,
+  "node" bigint NOT NULL,
+  "ixd__delay_minutes__delay_minutes" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__carrier_days__view__versions__key" ON "deltaview"."flights__carrier_days__view__versions" ("ixd__day__carrier", "ixd__day__month", "ixd__day__day", "until", "identity");
+CREATE INDEX "flights__carrier_days__view__versions__node" ON "deltaview"."flights__carrier_days__view__versions" ("node", "ixd__day__carrier", "ixd__day__month", "ixd__day__day", "until");
+CREATE INDEX "flights__carrier_days__view__versions__key__delay_minutes" ON "deltaview"."flights__carrier_days__view__versions" ("ixd__delay_minutes__delay_minutes" DESC, "until");
+CREATE INDEX "flights__carrier_days__view__versions__node__delay_minutes" ON "deltaview"."flights__carrier_days__view__versions" ("node", "ixd__delay_minutes__delay_minutes" DESC, "until");
+CREATE TABLE "deltaview"."flights__carrier_days__view__rows" (
+  "identity" bytea NOT NULL,
+  "data" bytea NOT NULL,
+  "n" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__carrier_days__view__rows__key" ON "deltaview"."flights__carrier_days__view__rows" ("identity");
+CREATE TABLE "deltaview"."flights__carrier_days__view__log" (
+  "t" bigint NOT NULL,
+  "ixd__day__carrier" text COLLATE "C" NOT NULL,
+  "ixd__day__month" bigint NOT NULL,
+  "ixd__day__day" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "w" bigint NOT NULL
+);
+CREATE INDEX "flights__carrier_days__view__log__t" ON "deltaview"."flights__carrier_days__view__log" ("t");
+INSERT INTO "deltaview"."deltaview_history" ("graph", "table_name", "horizon") VALUES (E'flights', E'flights__carrier_days__view', 0);
 CREATE TABLE "deltaview"."flights__flights_sum_by_route__groups" (
   "ixd__key__key_0" text COLLATE "C" NOT NULL,
   "ixd__key__key_1" text COLLATE "C" NOT NULL,
@@ -170,10 +273,40 @@ CREATE TABLE "deltaview"."flights__routes__view" (
   "identity" bytea NOT NULL,
   "data" bytea,
   "c" bigint NOT NULL,
-  "ixd__flights__flights" bigint NOT NULL
+  "ixd__flights__flights" bigint NOT NULL,
+  "since" bigint NOT NULL
 );
 CREATE UNIQUE INDEX "flights__routes__view__key" ON "deltaview"."flights__routes__view" ("ixd__pair__origin", "ixd__pair__dest", "identity");
 CREATE INDEX "flights__routes__view__ix__flights" ON "deltaview"."flights__routes__view" ("ixd__flights__flights" DESC, "identity");
+CREATE TABLE "deltaview"."flights__routes__view__versions" (
+  "ixd__pair__origin" text COLLATE "C" NOT NULL,
+  "ixd__pair__dest" text COLLATE "C" NOT NULL,
+  "until" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "since" bigint NOT NULL,
+  "c" bigint NOT NULL,
+  "node" bigint NOT NULL,
+  "ixd__flights__flights" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__routes__view__versions__key" ON "deltaview"."flights__routes__view__versions" ("ixd__pair__origin", "ixd__pair__dest", "until", "identity");
+CREATE INDEX "flights__routes__view__versions__node" ON "deltaview"."flights__routes__view__versions" ("node", "ixd__pair__origin", "ixd__pair__dest", "until");
+CREATE INDEX "flights__routes__view__versions__key__flights" ON "deltaview"."flights__routes__view__versions" ("ixd__flights__flights" DESC, "until");
+CREATE INDEX "flights__routes__view__versions__node__flights" ON "deltaview"."flights__routes__view__versions" ("node", "ixd__flights__flights" DESC, "until");
+CREATE TABLE "deltaview"."flights__routes__view__rows" (
+  "identity" bytea NOT NULL,
+  "data" bytea NOT NULL,
+  "n" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__routes__view__rows__key" ON "deltaview"."flights__routes__view__rows" ("identity");
+CREATE TABLE "deltaview"."flights__routes__view__log" (
+  "t" bigint NOT NULL,
+  "ixd__pair__origin" text COLLATE "C" NOT NULL,
+  "ixd__pair__dest" text COLLATE "C" NOT NULL,
+  "identity" bytea NOT NULL,
+  "w" bigint NOT NULL
+);
+CREATE INDEX "flights__routes__view__log__t" ON "deltaview"."flights__routes__view__log" ("t");
+INSERT INTO "deltaview"."deltaview_history" ("graph", "table_name", "horizon") VALUES (E'flights', E'flights__routes__view', 0);
 CREATE TABLE "deltaview"."flights__flights_sum_by_tailnum__groups" (
   "ixd__key__key" text COLLATE "C",
   "data" bytea NOT NULL
@@ -203,10 +336,38 @@ CREATE TABLE "deltaview"."flights__manufacturers__view" (
   "identity" bytea NOT NULL,
   "data" bytea,
   "c" bigint NOT NULL,
-  "ixd__flights__flights" bigint NOT NULL
+  "ixd__flights__flights" bigint NOT NULL,
+  "since" bigint NOT NULL
 );
 CREATE UNIQUE INDEX "flights__manufacturers__view__key" ON "deltaview"."flights__manufacturers__view" (("ixd__manufacturer__manufacturer" IS NOT NULL), (COALESCE("ixd__manufacturer__manufacturer", '')), "identity");
 CREATE INDEX "flights__manufacturers__view__ix__flights" ON "deltaview"."flights__manufacturers__view" ("ixd__flights__flights" DESC, "identity");
+CREATE TABLE "deltaview"."flights__manufacturers__view__versions" (
+  "ixd__manufacturer__manufacturer" text COLLATE "C",
+  "until" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "since" bigint NOT NULL,
+  "c" bigint NOT NULL,
+  "node" bigint NOT NULL,
+  "ixd__flights__flights" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__manufacturers__view__versions__key" ON "deltaview"."flights__manufacturers__view__versions" (("ixd__manufacturer__manufacturer" IS NOT NULL), (COALESCE("ixd__manufacturer__manufacturer", '')), "until", "identity");
+CREATE INDEX "flights__manufacturers__view__versions__node" ON "deltaview"."flights__manufacturers__view__versions" ("node", ("ixd__manufacturer__manufacturer" IS NOT NULL), (COALESCE("ixd__manufacturer__manufacturer", '')), "until");
+CREATE INDEX "flights__manufacturers__view__versions__key__flights" ON "deltaview"."flights__manufacturers__view__versions" ("ixd__flights__flights" DESC, "until");
+CREATE INDEX "flights__manufacturers__view__versions__node__flights" ON "deltaview"."flights__manufacturers__view__versions" ("node", "ixd__flights__flights" DESC, "until");
+CREATE TABLE "deltaview"."flights__manufacturers__view__rows" (
+  "identity" bytea NOT NULL,
+  "data" bytea NOT NULL,
+  "n" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__manufacturers__view__rows__key" ON "deltaview"."flights__manufacturers__view__rows" ("identity");
+CREATE TABLE "deltaview"."flights__manufacturers__view__log" (
+  "t" bigint NOT NULL,
+  "ixd__manufacturer__manufacturer" text COLLATE "C",
+  "identity" bytea NOT NULL,
+  "w" bigint NOT NULL
+);
+CREATE INDEX "flights__manufacturers__view__log__t" ON "deltaview"."flights__manufacturers__view__log" ("t");
+INSERT INTO "deltaview"."deltaview_history" ("graph", "table_name", "horizon") VALUES (E'flights', E'flights__manufacturers__view', 0);
 CREATE TABLE "deltaview"."flights__flights_sum_by_hour__groups" (
   "ixd__key__key_0" text COLLATE "C" NOT NULL,
   "ixd__key__key_1" text COLLATE "C" NOT NULL,
@@ -236,9 +397,34 @@ CREATE TABLE "deltaview"."flights__visibility__view" (
   "ixd__miles__miles" bigint NOT NULL,
   "identity" bytea NOT NULL,
   "data" bytea,
-  "c" bigint NOT NULL
+  "c" bigint NOT NULL,
+  "since" bigint NOT NULL
 );
 CREATE UNIQUE INDEX "flights__visibility__view__key" ON "deltaview"."flights__visibility__view" ("ixd__miles__miles", "identity");
+CREATE TABLE "deltaview"."flights__visibility__view__versions" (
+  "ixd__miles__miles" bigint NOT NULL,
+  "until" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "since" bigint NOT NULL,
+  "c" bigint NOT NULL,
+  "node" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__visibility__view__versions__key" ON "deltaview"."flights__visibility__view__versions" ("ixd__miles__miles", "until", "identity");
+CREATE INDEX "flights__visibility__view__versions__node" ON "deltaview"."flights__visibility__view__versions" ("node", "ixd__miles__miles", "until");
+CREATE TABLE "deltaview"."flights__visibility__view__rows" (
+  "identity" bytea NOT NULL,
+  "data" bytea NOT NULL,
+  "n" bigint NOT NULL
+);
+CREATE UNIQUE INDEX "flights__visibility__view__rows__key" ON "deltaview"."flights__visibility__view__rows" ("identity");
+CREATE TABLE "deltaview"."flights__visibility__view__log" (
+  "t" bigint NOT NULL,
+  "ixd__miles__miles" bigint NOT NULL,
+  "identity" bytea NOT NULL,
+  "w" bigint NOT NULL
+);
+CREATE INDEX "flights__visibility__view__log__t" ON "deltaview"."flights__visibility__view__log" ("t");
+INSERT INTO "deltaview"."deltaview_history" ("graph", "table_name", "horizon") VALUES (E'flights', E'flights__visibility__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'airlines', E'by_carrier', E'flights__airlines__by_carrier', E'31eb0080f274fd405dafdd66ea27892d', E'row	Airline
 row.carrier	String
@@ -277,16 +463,17 @@ index tailnum.tailnum	column 1 (text ascending)
 rows	one row a key', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__planes__by_tailnum', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
-  VALUES (E'flights', E'files_loaded', E'view', E'flights__files_loaded__view', E'b5a47e9149330ce0de1030ff10b89783', E'row	Loaded
+  VALUES (E'flights', E'files_loaded', E'view', E'flights__files_loaded__view', E'0b5ad176ed29aa1309604399cd8ec894', E'row	Loaded
 row.table	String
 row.rows	u64
 row.file_bytes	u64
 index table	the primary index
 index table.table	column 1 (text ascending)
-rows	one row a key', 1);
+rows	one row a key
+history	kept', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__files_loaded__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
-  VALUES (E'flights', E'days_amended', E'view', E'flights__days_amended__view', E'3f0df7470c20b4610c54cb83fecc3701', E'row	Amendment
+  VALUES (E'flights', E'days_amended', E'view', E'flights__days_amended__view', E'2ab5aae2a089b6be5ef7bf5e6f23b126', E'row	Amendment
 row.month	u8
 row.day	u8
 row.carrier	String
@@ -294,7 +481,8 @@ row.new_name	String
 index day	the primary index
 index day.month	column 1 (integer ascending)
 index day.day	column 2 (integer ascending)
-rows	one row a key', 1);
+rows	one row a key
+history	kept', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__days_amended__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_carrier_and_day', E'groups', E'flights__flights_sum_by_carrier_and_day__groups', E'fc75818156af3e193788fe953e097486', E'row	Keyed
@@ -350,7 +538,7 @@ index key.key_2	column 3 (integer ascending)
 rows	one row a key', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_carrier_and_day_join_airlines__be28b60f', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
-  VALUES (E'flights', E'carrier_days', E'view', E'flights__carrier_days__view', E'03628dfc247e30b6e2de53a722ee7d7e', E'row	CarrierDay
+  VALUES (E'flights', E'carrier_days', E'view', E'flights__carrier_days__view', E'31eba73da5430317e2f3e79956e484f4', E'row	CarrierDay
 row.carrier	String
 row.month	u8
 row.day	u8
@@ -365,7 +553,8 @@ index day.month	column 2 (integer ascending)
 index day.day	column 3 (integer ascending)
 index delay_minutes	a secondary index
 index delay_minutes.delay_minutes	column 1 (integer descending)
-rows	any number of rows a key', 1);
+rows	any number of rows a key
+history	kept', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__carrier_days__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_route', E'groups', E'flights__flights_sum_by_route__groups', E'608fb6d68599b695e8ad6f44192bb88f', E'row	Keyed
@@ -407,7 +596,7 @@ index dest.dest	column 1 (text ascending)
 rows	any number of rows a key', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_route_map_join_airports_plus_f_43722746', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
-  VALUES (E'flights', E'routes', E'view', E'flights__routes__view', E'd01bf608b6ced7ca79ac886ceceee9d9', E'row	Route
+  VALUES (E'flights', E'routes', E'view', E'flights__routes__view', E'3a18407233de2d2a9c10de8d264ce4de', E'row	Route
 row.origin	String
 row.dest	String
 row.origin_name	Option<String>
@@ -419,7 +608,8 @@ index pair.origin	column 1 (text ascending)
 index pair.dest	column 2 (text ascending)
 index flights	a secondary index
 index flights.flights	column 1 (integer descending)
-rows	any number of rows a key', 1);
+rows	any number of rows a key
+history	kept', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__routes__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_tailnum', E'groups', E'flights__flights_sum_by_tailnum__groups', E'6c1cf18071dbbabaa5351c20b4828067', E'row	Keyed
@@ -471,7 +661,7 @@ index key.key	column 1 (text or none ascending)
 rows	one row a key', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_tailnum_map_join_planes_plus_f_4886a53a', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
-  VALUES (E'flights', E'manufacturers', E'view', E'flights__manufacturers__view', E'515f69cd17aedb7b08a101dcd3493352', E'row	Manufacturer
+  VALUES (E'flights', E'manufacturers', E'view', E'flights__manufacturers__view', E'0c3abf4a446d46d1ff57efe356ca7494', E'row	Manufacturer
 row.manufacturer	Option<String>
 row.flights	i64
 row.miles	i64
@@ -479,7 +669,8 @@ index manufacturer	the primary index
 index manufacturer.manufacturer	column 1 (text or none ascending)
 index flights	a secondary index
 index flights.flights	column 1 (integer descending)
-rows	any number of rows a key', 1);
+rows	any number of rows a key
+history	kept', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__manufacturers__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_hour', E'groups', E'flights__flights_sum_by_hour__groups', E'8c89267b2fddf1dec817238488f0b873', E'row	Keyed
@@ -550,7 +741,7 @@ index key.key	column 1 (integer ascending)
 rows	one row a key', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_hour_join_weather_sum_by_key__groups', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
-  VALUES (E'flights', E'visibility', E'view', E'flights__visibility__view', E'2c3bed921f7a03537bd5ab26a8bc804d', E'row	Visibility
+  VALUES (E'flights', E'visibility', E'view', E'flights__visibility__view', E'ccb8cbddc43f491d649238092bdf52d6', E'row	Visibility
 row.miles	i64
 row.flights	i64
 row.departed	i64
@@ -558,6 +749,7 @@ row.delayed	i64
 row.mean_delay_seconds	Option<i64>
 index miles	the primary index
 index miles.miles	column 1 (integer ascending)
-rows	any number of rows a key', 1);
+rows	any number of rows a key
+history	kept', 1);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__visibility__view', 0);
 INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "complete", "format_version") VALUES (E'flights', 0, 0, 1);

@@ -15,11 +15,11 @@ use rusqlite::{
     Connection, MAIN_DB, OpenFlags, OptionalExtension, Transaction, TransactionBehavior,
 };
 
+use crate::connection::set_synchronous;
 use crate::error::Context;
 use crate::feed::{millis, now, prune};
 use crate::history::PastLog;
 use crate::options::{SqliteOptions, Synchronous};
-use crate::store::set_synchronous;
 
 /// So much of the log is read at a time, and a whole delta at least.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;

@@ -83,6 +83,7 @@ mod commit_points;
 #[cfg(feature = "commit-points")]
 #[doc(hidden)]
 pub mod commit_points;
+mod connection;
 mod ddl;
 mod engine;
 mod error;

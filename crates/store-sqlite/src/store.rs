@@ -18,15 +18,16 @@ use deltaview_store::{
     CommitOptions, Committed, Delta, Error, ErrorKind, Flush, Forgotten, Reading, Rows, Store,
     Subscription, Version,
 };
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::catalog::{self, Found};
 use crate::commit_points::{Moment, Work, reached};
+use crate::connection::configure;
 use crate::engine::Engine;
 use crate::error::Context;
 use crate::follow::{Cursor, Follower, Watch};
 use crate::hot::HotSet;
-use crate::options::{SqliteOptions, Synchronous};
+use crate::options::SqliteOptions;
 use crate::scan::{self, ReadTransaction, Scan};
 use crate::transaction::WriteTransaction;
 use crate::workers::{Drawn, Heart};
@@ -356,39 +357,6 @@ fn worker_name() -> String {
         "store {number} since {}",
         began.unwrap_or_default().as_nanos()
     )
-}
-
-pub(crate) fn configure(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
-    use_wal(conn, options.busy_timeout)?;
-    set_synchronous(conn, options.synchronous)?;
-    conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))
-}
-
-/// How safe the commits of a connection are.
-pub(crate) fn set_synchronous(conn: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
-    let synchronous = match synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-        Synchronous::Off => "OFF",
-    };
-    conn.pragma_update(None, "synchronous", synchronous)
-}
-
-/// Brings the file into WAL mode, if it is not. SQLite waits for those who read the file; but of several connections
-/// that do this at once it refuses all but one without waiting.
-fn use_wal(conn: &Connection, patience: Duration) -> rusqlite::Result<()> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match conn.pragma_update(None, "journal_mode", "WAL") {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && Instant::now() < deadline =>
-            {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            other => return other,
-        }
-    }
 }
 
 fn create(conn: &mut Connection, graph: &Graph) -> Result<(), Error> {

@@ -22,9 +22,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use self::catalog::Found;
 use self::sql::Statements;
 use self::table::{Table, behind, sql_limit, version};
+use crate::connection::configure;
 use crate::error::Context;
 use crate::options::SqliteOptions;
-use crate::store::{Access, configure};
+use crate::store::Access;
 
 /// How often a waiting handle asks whether the file has changed, at the least and at the most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));

@@ -50,7 +50,7 @@ pub(crate) enum Access {
 ///
 /// The file is in WAL mode: readers go on while one writes. Two processes that write at once wait for each other, up to
 /// the busy time-out of [`SqliteOptions`]. A commit is one transaction; how safe it is when it returns is
-/// [`Synchronous`].
+/// [`Synchronous`](crate::Synchronous).
 ///
 /// A commit looks each key that it needs up with one prepared statement, and writes each changed row with one.
 pub struct SqliteStore {

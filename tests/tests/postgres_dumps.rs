@@ -185,8 +185,16 @@ fn assert_tables(database: &mut Database, graphs: &[&Graph]) {
             let name = schema.name(NAME_LIMIT);
             assert_eq!(database.columns(&name), expected_columns(schema), "{name}");
             assert_eq!(database.indexes(&name), expected_indexes(schema), "{name}");
+            if schema.history {
+                let of_history = ["versions", "rows", "log"];
+                expected.extend(of_history.map(|role| format!("{name}__{role}")));
+            }
             expected.push(name);
         }
+    }
+    if graphs.iter().any(|graph| graph.has_history()) {
+        let of_store = ["history", "instants", "past_cursors"];
+        expected.extend(of_store.map(|name| format!("deltaview_{name}")));
     }
     expected.sort();
     assert_eq!(database.tables(), expected);
@@ -217,6 +225,7 @@ fn expected_columns(schema: &TableSchema) -> Vec<MadeColumn> {
     columns.push(column("data", "bytea", schema.unique));
     columns.extend((!schema.unique).then(|| column("c", "bigint", true)));
     columns.extend(schema.secondary.iter().flat_map(of_index));
+    columns.extend(schema.history.then(|| column("since", "bigint", true)));
     columns
 }
 
@@ -396,6 +405,11 @@ fn insert_sql(schema: &TableSchema, values: &BTreeMap<String, String>) -> String
     row.extend(has_identity(schema).then(|| ("identity".to_string(), "'\\x00'".to_string())));
     row.push(("data".to_string(), "'\\x00'".to_string()));
     row.extend((!schema.unique).then(|| ("c".to_string(), "1".to_string())));
+    row.extend(
+        schema
+            .history
+            .then(|| ("since".to_string(), "1".to_string())),
+    );
     for (name, value) in &mut row {
         if let Some(given) = values.get(name) {
             value.clone_from(given);

@@ -124,6 +124,11 @@ fn totals(profile: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// Whether a count is more than so many per cent above another one.
+fn exceeds(count: u64, before: u64, tolerance: f64) -> bool {
+    100.0 * count.saturating_sub(before) as f64 > tolerance * before as f64
+}
+
 /// A table of the counts beside those that are known, and the kernels that execute too much.
 fn compared(known: &Known, counts: &BTreeMap<String, u64>) -> (String, Vec<String>) {
     let mut worse = Vec::new();
@@ -132,7 +137,9 @@ fn compared(known: &Known, counts: &BTreeMap<String, u64>) -> (String, Vec<Strin
         let change = before.map(|before| 100.0 * (*count as f64 / *before as f64 - 1.0));
         let verdict = match change {
             None => "new",
-            Some(change) if change > known.tolerance => "SLOWER",
+            Some(_) if before.is_some_and(|before| exceeds(*count, *before, known.tolerance)) => {
+                "SLOWER"
+            }
             Some(change) if change < -known.tolerance => "faster",
             Some(_) => "",
         };

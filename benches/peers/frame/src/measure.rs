@@ -75,8 +75,9 @@ fn changes(options: &Options, peer: &mut dyn Peer, source: &mut Source) -> Chang
         let batch = source.take(size.min(options.reads - changes.reads));
         let before = cpu_ns();
         let took = timed(|| peer.insert(&batch));
-        cpu = cpu.zip(before).zip(cpu_ns());
-        cpu = cpu.map(|((sum, before), after)| sum + after.saturating_sub(before));
+        let spent = before.zip(cpu_ns());
+        let spent = spent.map(|(before, after)| after.saturating_sub(before));
+        cpu = cpu.zip(spent).map(|(sum, spent)| sum + spent);
         changes.reads += batch.len() as u64;
         changes.wall += Duration::from_nanos(took);
         changes.times.push(took);

@@ -7,7 +7,7 @@ use deltaview_schema::{KeyValue, TableSchema};
 use deltaview_store::Error;
 use deltaview_zset::{Weight, WeightOverflow};
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, Row};
 
 use crate::engine::EngineTable;
 use crate::error::{from_sqlite, is_integer_overflow};
@@ -55,10 +55,26 @@ impl<'a> Held<'a> {
             Some(statement) => statement,
             none => none.insert(self.conn.prepare_cached(self.sql)?),
         };
-        for (place, value) in values.enumerate() {
-            statement.raw_bind_parameter(place + 1, value)?;
+        let mut bound = 0;
+        for value in values {
+            bound += 1;
+            statement.raw_bind_parameter(bound, value)?;
+        }
+        let expected = statement.parameter_count();
+        if bound != expected {
+            return Err(rusqlite::Error::InvalidParameterCount(bound, expected));
         }
         Ok(statement)
+    }
+
+    /// Runs it, and takes the first row that it returns, if there is one.
+    pub(crate) fn first<'v, T>(
+        &mut self,
+        values: impl Iterator<Item = Bound<'v>>,
+        take: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        let mut rows = self.bind(values)?.raw_query();
+        rows.next()?.map(take).transpose()
     }
 
     /// Runs it, and returns the number of rows that it has changed.
@@ -210,13 +226,8 @@ impl<'a> Writer<'a> {
     /// Adds a weight to a row that may be there or not, and deletes the row if nothing is left.
     fn add(&mut self, row: &NewRow<'_>, weight: Weight) -> rusqlite::Result<()> {
         let values = row.values(&self.table.schema, weight);
-        let mut rows = self.add.bind(values)?.raw_query();
-        let sum: Weight = match rows.next()? {
-            Some(row) => row.get(0)?,
-            None => return Err(rusqlite::Error::QueryReturnedNoRows),
-        };
-        drop(rows);
-        if sum == 0 {
+        let sum: Option<Weight> = self.add.first(values, |row| row.get(0))?;
+        if sum.ok_or(rusqlite::Error::QueryReturnedNoRows)? == 0 {
             self.delete(row.key, Some(row.identity))?;
         }
         Ok(())

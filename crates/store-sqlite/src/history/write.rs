@@ -6,8 +6,8 @@ use deltaview_schema::{Identity, KeyValue, TableSchema};
 use deltaview_store::history::fork_node;
 use deltaview_store::{Error, ErrorKind};
 use deltaview_zset::{Weight, WeightOverflow};
+use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params_from_iter};
 
 use super::{
     COUNT, DATA, IDENTITY, NODE, SINCE, UNTIL, key_columns, log_of, primary_columns, quote,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::error::Context;
 use crate::values::{Bound, bind_key, bind_secondary};
+use crate::write::Held;
 
 /// The statements that write a table with history, and the tables beside it.
 pub(super) struct Statements {
@@ -146,42 +147,13 @@ fn writing(schema: &TableSchema, time: i64) -> String {
 struct Writer<'a> {
     schema: &'a TableSchema,
     time: i64,
-    find: Prepared<'a>,
-    close: Prepared<'a>,
-    keep: Prepared<'a>,
-    log: Prepared<'a>,
-    put: Prepared<'a>,
-    set: Prepared<'a>,
-    delete: Prepared<'a>,
-}
-
-/// A statement that is prepared once it is wanted, for all rows of a commit.
-struct Prepared<'a> {
-    conn: &'a Connection,
-    sql: &'a str,
-    statement: Option<CachedStatement<'a>>,
-}
-
-impl<'a> Prepared<'a> {
-    fn new(conn: &'a Connection, sql: &'a str) -> Self {
-        Self {
-            conn,
-            sql,
-            statement: None,
-        }
-    }
-
-    fn get(&mut self) -> rusqlite::Result<&mut CachedStatement<'a>> {
-        let statement = match self.statement.take() {
-            Some(statement) => statement,
-            None => self.conn.prepare_cached(self.sql)?,
-        };
-        Ok(self.statement.insert(statement))
-    }
-
-    fn execute(&mut self, values: impl Iterator<Item = impl ToSql>) -> rusqlite::Result<()> {
-        self.get()?.execute(params_from_iter(values)).map(drop)
-    }
+    find: Held<'a>,
+    close: Held<'a>,
+    keep: Held<'a>,
+    log: Held<'a>,
+    put: Held<'a>,
+    set: Held<'a>,
+    delete: Held<'a>,
 }
 
 /// What a row of a table with one row a key was.
@@ -209,13 +181,13 @@ impl<'a> Writer<'a> {
         Self {
             schema,
             time,
-            find: Prepared::new(conn, &statements.find),
-            close: Prepared::new(conn, &statements.close),
-            keep: Prepared::new(conn, &statements.keep),
-            log: Prepared::new(conn, &statements.log),
-            put: Prepared::new(conn, &statements.put),
-            set: Prepared::new(conn, &statements.set),
-            delete: Prepared::new(conn, &statements.delete),
+            find: Held::new(conn, &statements.find),
+            close: Held::new(conn, &statements.close),
+            keep: Held::new(conn, &statements.keep),
+            log: Held::new(conn, &statements.log),
+            put: Held::new(conn, &statements.put),
+            set: Held::new(conn, &statements.set),
+            delete: Held::new(conn, &statements.delete),
         }
     }
 
@@ -277,10 +249,8 @@ impl<'a> Writer<'a> {
     }
 
     fn replaced(&mut self, key: &[KeyValue<'_>]) -> rusqlite::Result<Option<Replaced>> {
-        let schema = self.schema;
-        let find = self.find.get()?;
-        let columns = find.column_count();
-        find.query_row(params_from_iter(whole_key(key, &[], schema)), |row| {
+        self.find.first(whole_key(key, &[], self.schema), |row| {
+            let columns = row.as_ref().column_count();
             let secondary = (2..columns).map(|column| row.get(column));
             Ok(Replaced {
                 since: row.get(0)?,
@@ -288,7 +258,6 @@ impl<'a> Writer<'a> {
                 secondary: secondary.collect::<rusqlite::Result<_>>()?,
             })
         })
-        .optional()
     }
 
     /// Adds to the weight of a row that may be there or not.
@@ -303,11 +272,8 @@ impl<'a> Writer<'a> {
         let doing = || writing(schema, time);
         let found: Option<(i64, Weight)> = self
             .find
-            .get()
-            .and_then(|find| {
-                let key = whole_key(key, identity.as_bytes(), schema);
-                find.query_row(params_from_iter(key), |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()
+            .first(whole_key(key, identity.as_bytes(), schema), |row| {
+                Ok((row.get(0)?, row.get(1)?))
             })
             .context(doing)?;
         self.log(key, identity, weight).context(doing)?;
@@ -337,7 +303,8 @@ impl<'a> Writer<'a> {
             let key = whole_key(key, identity.as_bytes(), schema);
             self.set
                 .execute(values.into_iter().chain(key))
-                .context(doing)
+                .context(doing)?;
+            Ok(())
         }
     }
 
@@ -378,7 +345,8 @@ impl<'a> Writer<'a> {
         }
         let data = closed.data.map_or(ValueRef::Null, ValueRef::Blob);
         let values = bind_key(key, self.schema).chain([identity(), Bound(data), integer(1)]);
-        self.keep.execute(values)
+        self.keep.execute(values)?;
+        Ok(())
     }
 
     fn log(
@@ -391,7 +359,8 @@ impl<'a> Writer<'a> {
         let values = std::iter::once(integer(self.time))
             .chain(bind_key(key, self.schema))
             .chain([Bound(ValueRef::Blob(identity.as_bytes())), integer(weight)]);
-        self.log.execute(values)
+        self.log.execute(values)?;
+        Ok(())
     }
 
     fn put(
@@ -407,11 +376,13 @@ impl<'a> Writer<'a> {
             .chain([Bound(data), integer(self.time)])
             .chain(weight.map(integer))
             .chain(bind_secondary(secondary, self.schema));
-        self.put.execute(values)
+        self.put.execute(values)?;
+        Ok(())
     }
 
     fn delete(&mut self, key: &[KeyValue<'_>], identity: &[u8]) -> rusqlite::Result<()> {
-        self.delete.execute(whole_key(key, identity, self.schema))
+        self.delete.execute(whole_key(key, identity, self.schema))?;
+        Ok(())
     }
 }
 

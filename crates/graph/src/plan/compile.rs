@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::names::{duplicate_names, vertex_names};
 use super::regions::Regions;
 use super::stages::stages;
-use super::{Plan, Table, TableId, Vertex, VertexId};
+use super::{Plan, Retention, Table, TableId, Vertex, VertexId};
 use crate::builder::{Builder, Draft, TableDraft, Work};
 use crate::error::{BuildError, Problem, ProblemKind};
 use crate::operators::nested::Linear;
@@ -49,14 +49,7 @@ pub(crate) fn compile(builder: Builder) -> Result<Plan, BuildError> {
             Table::new(*table, schema, retentions[table.0])
         })
         .collect();
-    let (mut vertices, positions) = vertices(drafts, names, &needed);
-    // What is remembered is remembered row by row, each once.
-    for vertex in &mut vertices {
-        let mut tables = vertex.tables.iter();
-        if tables.any(|table| retentions[table.0].is_some()) {
-            vertex.edges.are_read_in_any_order = false;
-        }
-    }
+    let (vertices, positions) = vertices(drafts, names, &needed, &retentions);
     Ok(Plan {
         id,
         name,
@@ -172,6 +165,7 @@ fn vertices(
     drafts: Vec<Draft>,
     names: Vec<String>,
     needed: &[bool],
+    retentions: &[Option<Retention>],
 ) -> (Vec<Vertex>, Vec<Option<usize>>) {
     let fused_into_next = fused_into_next(&drafts, needed);
     let mut positions: Vec<Option<usize>> = vec![None; drafts.len()];
@@ -262,13 +256,18 @@ fn vertices(
     for (vertex, stage) in stages(&vertices, &touches).into_iter().enumerate() {
         vertices[vertex].stage = stage;
     }
-    note_edges(&mut vertices, &once);
+    note_edges(&mut vertices, &once, retentions);
     (vertices, positions)
 }
 
 /// Notes what is known of the edges of each vertex.
-fn note_edges(vertices: &mut [Vertex], once: &[bool]) {
-    let mut in_any_order = vec![true; vertices.len()];
+fn note_edges(vertices: &mut [Vertex], once: &[bool], retentions: &[Option<Retention>]) {
+    // What has a history is remembered row by row, each once.
+    let has_history = |table: &TableId| retentions[table.0].is_some();
+    let of_tables = vertices.iter().map(|vertex| &vertex.tables);
+    let mut in_any_order: Vec<bool> = of_tables
+        .map(|tables| !tables.iter().any(has_history))
+        .collect();
     let mut readers = vec![0_usize; vertices.len()];
     for vertex in vertices.iter() {
         for &input in &vertex.inputs {

@@ -41,7 +41,7 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
 
     /// Whether it has no key.
     pub(crate) fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.buckets.len() == 0
     }
 
     /// All keys with their rows, in the order in which the keys came.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use deltaview_schema::{Index, IndexKey, Row};
 use deltaview_zset::{Keyed, Weight, WeightOverflow};
 
-use super::{Apply, Operator, Reads};
+use super::shown::{Erased, Shown};
+use super::{Apply, ErasedShown, Operator, Reads};
 use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
@@ -204,6 +205,20 @@ where
         apply.write(self.table, stored)?;
         apply.emit(out);
         Ok(())
+    }
+
+    fn shown(&self) -> Option<Box<dyn ErasedShown>> {
+        let parts = &self.parts;
+        let shown = parts.members.is_none().then(|| Shown {
+            groups: self.table,
+            nothing: parts.nothing.clone(),
+            finish: Arc::clone(&parts.finish),
+            make: Arc::clone(&self.make),
+        })?;
+        Some(Box::new(Erased {
+            groups: self.table,
+            shown: Box::new(shown),
+        }))
     }
 
     /// All rows of the groups.

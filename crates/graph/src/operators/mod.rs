@@ -14,6 +14,7 @@ mod output;
 mod present;
 mod retain;
 mod sets;
+mod shown;
 mod stateless;
 mod streams;
 
@@ -35,6 +36,7 @@ pub(crate) use output::{Output, OutputDelta};
 pub(crate) use present::Present;
 pub(crate) use retain::{Newest, Retain};
 pub(crate) use sets::{RowByRow, Weigh};
+pub(crate) use shown::{ErasedShown, ShowsGroups};
 pub(crate) use stateless::{
     Chain, FilterStage, FlatMapStage, InspectStage, MapStage, NegateStage, Stage,
 };
@@ -87,6 +89,11 @@ pub(crate) trait Operator: Any + Send + Sync {
 
     /// The table that has the rows of its input as they are, where it keeps them.
     fn arranges(&self) -> Option<TableId> {
+        None
+    }
+
+    /// How its rows are read from its table, where that has all that they are made of.
+    fn shown(&self) -> Option<Box<dyn ErasedShown>> {
         None
     }
 

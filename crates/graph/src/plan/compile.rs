@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::names::{duplicate_names, vertex_names};
 use super::regions::Regions;
+use super::shown::{ShownTables, shown_alone, shown_tables};
 use super::stages::stages;
-use super::{Plan, Retention, Table, TableId, Vertex, VertexId};
+use super::{ErasedTable, Plan, Retention, Table, TableId, Vertex, VertexId};
 use crate::builder::{Builder, Draft, TableDraft, Work};
 use crate::error::{BuildError, Problem, ProblemKind};
 use crate::operators::nested::Linear;
@@ -49,7 +50,7 @@ pub(crate) fn compile(builder: Builder) -> Result<Plan, BuildError> {
             Table::new(*table, schema, retentions[table.0])
         })
         .collect();
-    let (vertices, positions) = vertices(drafts, names, &needed, &retentions);
+    let (vertices, positions, shown) = vertices(drafts, names, &needed, &retentions, &tables);
     Ok(Plan {
         id,
         name,
@@ -57,6 +58,7 @@ pub(crate) fn compile(builder: Builder) -> Result<Plan, BuildError> {
         positions,
         tables,
         faces,
+        shown,
     })
 }
 
@@ -166,7 +168,8 @@ fn vertices(
     names: Vec<String>,
     needed: &[bool],
     retentions: &[Option<Retention>],
-) -> (Vec<Vertex>, Vec<Option<usize>>) {
+    tables: &[Arc<dyn ErasedTable>],
+) -> (Vec<Vertex>, Vec<Option<usize>>, ShownTables) {
     let fused_into_next = fused_into_next(&drafts, needed);
     let mut positions: Vec<Option<usize>> = vec![None; drafts.len()];
     let mut waiting: BTreeMap<usize, Run> = BTreeMap::new();
@@ -180,7 +183,7 @@ fn vertices(
         if !needed[position] {
             continue;
         }
-        let mut tables = draft.work.tables().to_vec();
+        let mut own = draft.work.tables().to_vec();
         let mut touched = [draft.work.tables(), draft.work.reads()].concat();
         let is_keyed = draft.inputs.is_empty() && !touched.is_empty();
         let mut run = draft
@@ -204,34 +207,20 @@ fn vertices(
             }
             Work::Operator { operator, .. } => operator,
             Work::Nested { operator, .. } => {
-                regions.add(
-                    draft.region,
-                    position,
-                    operator,
-                    &run.inputs,
-                    tables,
-                    touched,
-                );
+                regions.add(draft.region, position, operator, &run.inputs, own, touched);
                 continue;
             }
             Work::Feedback => continue,
             Work::Recursion { region, build, .. } => {
                 let inside = regions.take(region);
-                tables.extend(inside.tables);
+                own.extend(inside.tables);
                 touched.extend(inside.touched);
                 build(inside.vertices, inside.outside.len())
             }
         };
         if draft.region.is_some() {
             let operator = Box::new(Linear(operator));
-            regions.add(
-                draft.region,
-                position,
-                operator,
-                &run.inputs,
-                tables,
-                touched,
-            );
+            regions.add(draft.region, position, operator, &run.inputs, own, touched);
             continue;
         }
         positions[position] = Some(vertices.len());
@@ -241,7 +230,7 @@ fn vertices(
             name,
             kind: run.kinds.join(" + "),
             inputs: run.inputs.iter().map(place).collect(),
-            tables,
+            tables: own,
             at: draft.at,
             row: draft.row,
             operator,
@@ -253,11 +242,19 @@ fn vertices(
         touches.push(touched);
         once.push(draft.unique_by.is_some());
     }
+    let alone = shown_alone(&vertices, tables, &touches);
+    for (view, groups) in &alone {
+        let of_view = touches.iter_mut().find(|touched| touched.contains(view));
+        of_view
+            .into_iter()
+            .for_each(|touched| touched.push(*groups));
+    }
     for (vertex, stage) in stages(&vertices, &touches).into_iter().enumerate() {
         vertices[vertex].stage = stage;
     }
     note_edges(&mut vertices, &once, retentions);
-    (vertices, positions)
+    let shown = shown_tables(&vertices, &alone);
+    (vertices, positions, shown)
 }
 
 /// Notes what is known of the edges of each vertex.

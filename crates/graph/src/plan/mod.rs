@@ -6,6 +6,7 @@ mod names;
 mod picture;
 mod regions;
 mod retention;
+mod shown;
 mod stages;
 mod table;
 
@@ -17,6 +18,7 @@ use deltaview_schema::{Index, IndexKey, Row, Shape, TableSchema};
 
 use compile::compile;
 pub use retention::Retention;
+pub(crate) use shown::ShownTables;
 pub(crate) use table::ErasedTable;
 
 use crate::builder::Builder;
@@ -50,6 +52,8 @@ pub(crate) struct Plan {
     /// By `TableId`. Those of dropped vertices are here too, and stay empty.
     pub(crate) tables: Vec<Arc<dyn ErasedTable>>,
     pub(crate) faces: Vec<Table>,
+    /// The views that a working set does not keep.
+    pub(crate) shown: ShownTables,
 }
 
 /// A vertex of a plan: an operator with its inputs.
@@ -231,32 +235,6 @@ impl Graph {
     pub fn table(&self, id: TableId) -> &Table {
         let table = self.plan.faces.iter().find(|table| table.id == id);
         table.expect("the table id is of this graph")
-    }
-
-    /// The view that has a row for each group of an aggregate's table, by the group's key; if there is one. Both have
-    /// the same keys, but for groups that are put out by nothing, so that a database may keep them in one table.
-    ///
-    /// None where the view has further indexes or a history, or the aggregate has one group in all.
-    pub fn view_of_groups(&self, groups: TableId) -> Option<TableId> {
-        let of_groups = self.plan.tables[groups.0].schema();
-        if of_groups.role != "groups" || of_groups.primary.columns.is_empty() {
-            return None;
-        }
-        let vertices = &self.plan.vertices;
-        let reads_them = |vertex: &&Vertex| {
-            let mut inputs = vertex.inputs.iter();
-            vertex.kind == "view" && inputs.any(|input| vertices[*input].tables == [groups])
-        };
-        // A view by the key of the groups has one row a key; a view by another index of theirs has not.
-        let is_of_groups = |table: &TableId| {
-            let of_view = self.plan.tables[table.0].schema();
-            let alike = of_view.primary.columns == of_groups.primary.columns;
-            let is_plain = of_view.secondary.is_empty() && !of_view.history;
-            of_view.unique && is_plain && alike
-        };
-        let views = vertices.iter().filter(reads_them);
-        let mut tables = views.flat_map(|view| view.tables.iter().copied());
-        tables.find(is_of_groups)
     }
 
     /// How many bytes a row of a table takes in a working set with its key, where its encoding has so many: an estimate

@@ -25,6 +25,7 @@ pub(crate) use history::ErasedHistory;
 pub(crate) use intervals::{Cut, Side};
 pub(crate) use places::{Places, hash_of};
 pub(crate) use ranked::{Place, Ranked, Span};
+pub(crate) use scan::{Bounds, Order, Page};
 pub(crate) use secondary::{Secondary, SecondaryIndex};
 pub(crate) use table_delta::{ErasedDelta, TableDelta, Visit, hex_text, key_text};
 
@@ -48,6 +49,8 @@ pub(crate) trait ErasedArrangement: Any + Send + Sync {
 /// The arrangements of a graph that are held in memory.
 pub struct WorkingSet {
     arrangements: Vec<Box<dyn ErasedArrangement>>,
+    /// By table, whether it is read from another one.
+    shown: Vec<bool>,
     /// Of tables with history, in a complete set.
     histories: Vec<Option<Box<dyn ErasedHistory>>>,
 }
@@ -74,8 +77,11 @@ impl WorkingSet {
         let histories = tables
             .map(|table| table.new_history().filter(|_| complete))
             .collect();
+        let ids = (0..graph.plan().tables.len()).map(TableId);
+        let shown = ids.map(|id| graph.plan().shown.contains_key(&id)).collect();
         Self {
             arrangements,
+            shown,
             histories,
         }
     }
@@ -112,7 +118,9 @@ impl WorkingSet {
     /// Takes over a commit of one [stage](crate::Stages), or one that takes stages back, once it is stored.
     pub fn absorb_stage(&mut self, commit: &Commit) {
         for (table, delta) in commit.tables.iter() {
-            delta.absorb(self.arrangements[table.0].as_mut());
+            if !self.shown[table.0] {
+                delta.absorb(self.arrangements[table.0].as_mut());
+            }
         }
     }
 

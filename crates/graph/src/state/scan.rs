@@ -8,6 +8,7 @@ use deltaview_zset::Weight;
 use super::{Arrangement, Bucket, WorkingSet};
 use crate::error::HandleError;
 use crate::handle::ViewHandle;
+use crate::operators::ShowsGroups;
 use crate::plan::{Graph, Table};
 use crate::state::secondary::ByKey;
 
@@ -86,7 +87,7 @@ impl<K: Clone> Bounds<K> {
     }
 
     /// The only key that is within, where that can be told.
-    fn only(&self) -> Option<&K>
+    pub(crate) fn only(&self) -> Option<&K>
     where
         K: Ord,
     {
@@ -122,6 +123,13 @@ impl WorkingSet {
         let table = graph.view_table(view)?;
         if bounds.is_empty() {
             return Ok((Vec::new(), None));
+        }
+        if let Some(shown) = graph.plan().shown.get(&table.id()) {
+            let shown: &Box<dyn ShowsGroups<K, T>> = shown
+                .as_any()
+                .downcast_ref()
+                .expect("the view has the types of its groups");
+            return Ok(shown.page(self, bounds, order, rows));
         }
         if view.index == 0 {
             let arrangement: &Arrangement<K, T> = self.arrangement(table.id());

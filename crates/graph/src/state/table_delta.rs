@@ -223,7 +223,7 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
                 identity: Identity::of(&encoded),
                 data: &encoded,
                 weight: *weight,
-                before: self.before[position],
+                before: self.before.get(position).copied().flatten(),
             };
             if let Visit::Stop = visit(change) {
                 break;

@@ -4,6 +4,7 @@ mod names;
 mod passes;
 mod problems;
 mod retain;
+mod shown;
 mod stages;
 mod tick;
 

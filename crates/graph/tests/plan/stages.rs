@@ -44,12 +44,12 @@ fn a_join_is_one_stage_and_what_follows_another() {
         totals.view("totals");
     })
     .unwrap();
-    assert_eq!(graph.stage_count(), 3);
+    assert_eq!(graph.stage_count(), 2);
     let expected = [
         ("sales by_shop", 0),
         ("shops by_name", 0),
         ("sales_join_shops_sum_by_town groups", 1),
-        ("totals view", 2),
+        ("totals view", 1),
     ];
     assert_eq!(stages(&graph), named(&expected));
 }
@@ -69,11 +69,24 @@ fn views_are_of_the_last_stage_however_short_their_way() {
     })
     .unwrap();
     let expected = [
-        ("all view", 2),
+        ("all view", 1),
         ("counts groups", 0),
         ("of_counts groups", 1),
-        ("numbers view", 2),
+        ("numbers view", 1),
     ];
+    assert_eq!(stages(&graph), named(&expected));
+}
+
+#[test]
+fn groups_that_more_than_their_view_reads_are_of_a_stage_before_it() {
+    let (graph, _) = Graph::build("shops", |g| {
+        let sales = g.input::<Sale>("sales");
+        let counts = sales.group_by(shop()).count().named("counts");
+        counts.output("changes");
+        counts.view("numbers");
+    })
+    .unwrap();
+    let expected = [("counts groups", 0), ("numbers view", 1)];
     assert_eq!(stages(&graph), named(&expected));
 }
 
@@ -135,7 +148,9 @@ fn what_was_journaled_of_another_graph_is_refused() {
         let name = name.to_string();
         Graph::build("shops", |g| {
             let sales = g.input::<Sale>("sales");
-            sales.group_by(shop()).count().named(name).view("counts");
+            let counts = sales.group_by(shop()).count().named(name);
+            counts.output("changes");
+            counts.view("counts");
             sales.handle()
         })
         .unwrap()

@@ -48,6 +48,8 @@ impl Words {
                 copies.key.len() as i64
             });
             let lengths = copies.group_by(by_length).count().named("lengths");
+            // Read by more than the view: so the groups are of a stage of their own.
+            lengths.output("seen");
             (words.handle(), words.view("all"), lengths.view("view"))
         })
         .unwrap();

@@ -43,6 +43,8 @@ fn counted() -> Words {
             i64::try_from(copies.key.len()).expect("short")
         });
         let lengths = copies.group_by(by_length).count().named("lengths");
+        // Read by more than the view: so the groups are of a stage of their own.
+        lengths.output("seen");
         (words.handle(), lengths.view("view"))
     });
     assert!(graph.stage_count() > 2);

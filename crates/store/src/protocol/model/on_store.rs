@@ -136,6 +136,8 @@ pub fn counted() -> Counted {
         let first = first.count().named("first");
         let again = Index::new("change", |first: &Keyed<i64, Weight>| first.key);
         let second = first.group_by(again).count().named("second");
+        // Read by more than the view: so the groups are of a stage of their own.
+        second.output("seen");
         (changes.handle(), second.view("view"))
     });
     let (graph, (changes, view)) = built.expect("the graph is right");

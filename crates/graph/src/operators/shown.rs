@@ -1,0 +1,108 @@
+//! Reading a view from the groups of an aggregate, in a complete working set that does not keep the view's rows besides.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use deltaview_schema::{IndexKey, Row};
+use deltaview_zset::Weight;
+
+use super::GroupState;
+use super::aggregate::{Finish, MakeGroup};
+use crate::plan::{ErasedTable, TableId};
+use crate::state::{Arrangement, Bounds, Order, Page, TypedTable, WorkingSet};
+
+/// How groups are shown, without their types.
+pub(crate) trait ErasedShown: Send + Sync {
+    /// The table of the groups.
+    fn groups(&self) -> TableId;
+    /// Whether a view's table has the rows that the groups become, by their keys.
+    fn is_shown_in(&self, view: &dyn ErasedTable) -> bool;
+    /// The `Box<dyn ShowsGroups<K, T>>`.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// Reads rows of a view from its groups.
+pub(crate) trait ShowsGroups<K, T>: Send + Sync {
+    /// As [`WorkingSet::page`].
+    fn page(&self, state: &WorkingSet, bounds: &Bounds<K>, order: Order, rows: usize)
+    -> Page<K, T>;
+}
+
+/// How the groups of an aggregate without members become rows.
+pub(super) struct Shown<G, A, O, V, U> {
+    pub(super) groups: TableId,
+    pub(super) nothing: O,
+    pub(super) finish: Arc<Finish<A, O, V>>,
+    pub(super) make: Arc<MakeGroup<G, V, U>>,
+}
+
+impl<G, A, O, V, U> Shown<G, A, O, V, U> {
+    /// The row of a group, if it has one.
+    pub(super) fn row(&self, group: &GroupState<G, A>) -> Option<U> {
+        let (weight, aggregate) = &group.value;
+        (*weight != 0).then(|| {
+            let value = (self.finish)(*weight, aggregate, &self.nothing);
+            (self.make)(&group.key, value)
+        })
+    }
+}
+
+impl<G, A, O, V, U> ShowsGroups<G, U> for Shown<G, A, O, V, U>
+where
+    G: IndexKey + Row,
+    A: Row,
+    O: Send + Sync,
+    V: Row,
+    U: Row,
+{
+    fn page(
+        &self,
+        state: &WorkingSet,
+        bounds: &Bounds<G>,
+        order: Order,
+        rows: usize,
+    ) -> Page<G, U> {
+        let groups: &Arrangement<G, GroupState<G, A>> = state.arrangement(self.groups);
+        let mut page: Vec<(U, Weight)> = Vec::new();
+        if let Some(key) = bounds.only() {
+            let row = groups.row_of(key).and_then(|group| self.row(group));
+            page.extend(row.map(|row| (row, 1)));
+            return (page, None);
+        }
+        let mut within = groups.range(bounds.as_refs());
+        loop {
+            let next = match order {
+                Order::Forward => within.next(),
+                Order::Backward => within.next_back(),
+            };
+            let Some((key, bucket)) = next else {
+                return (page, None);
+            };
+            let row = bucket.any().and_then(|group| self.row(group));
+            page.extend(row.map(|row| (row, 1)));
+            if page.len() >= rows {
+                return (page, Some(key.clone()));
+            }
+        }
+    }
+}
+
+/// A [`Shown`] behind its types.
+pub(super) struct Erased<K, T> {
+    pub(super) groups: TableId,
+    pub(super) shown: Box<dyn ShowsGroups<K, T>>,
+}
+
+impl<K: IndexKey, T: Row> ErasedShown for Erased<K, T> {
+    fn groups(&self) -> TableId {
+        self.groups
+    }
+
+    fn is_shown_in(&self, view: &dyn ErasedTable) -> bool {
+        view.as_any().is::<TypedTable<K, T>>()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.shown
+    }
+}

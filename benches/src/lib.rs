@@ -1,8 +1,11 @@
 //! What the benchmarks measure: the query of the README, with as many products and baskets as wanted; [`meters`], what
-//! is measured beside peers; [`operators`], one at a time; and further [`workloads`].
+//! is measured beside peers; [`operators`], one at a time; and further [`workloads`], of which one is of real flights.
 
+#[cfg(feature = "programs")]
+pub mod flights;
 pub mod meters;
 pub mod operators;
+#[cfg(feature = "programs")]
 pub mod workloads;
 
 use deltaview::prelude::*;

@@ -4,6 +4,7 @@
 //! It owns the rows, the query, and the sequence of rows, which is the same for everybody who asks for it with the same
 //! numbers: whatever is measured beside deltaview gets the same rows in the same order.
 
+use deltaview::Retention;
 use deltaview::prelude::*;
 
 /// The first instant of a read, in seconds since 1970: the beginning of a day.
@@ -74,6 +75,15 @@ pub struct Meters {
 
 /// Users, meters and reads joined, and the values summed by day, user and meter.
 pub fn graph() -> (Graph, Meters) {
+    built(None)
+}
+
+/// The same, and all that the sums have ever been.
+pub fn graph_with_history() -> (Graph, Meters) {
+    built(Some(Retention::Forever))
+}
+
+fn built(history: Option<Retention>) -> (Graph, Meters) {
     Graph::build("meters", |g| {
         let users = g.input::<User>("users");
         let meters = g.input::<Meter>("meters");
@@ -98,12 +108,16 @@ pub fn graph() -> (Graph, Meters) {
                 })
                 .with_columns(["day", "user", "meter"]),
             )
-            .sum(|read| read.3);
+            .sum(|read| read.3)
+            .view("sums");
+        if let Some(retention) = history {
+            g.with_history(sums, retention);
+        }
         Meters {
             users: users.handle(),
             meters: meters.handle(),
             reads: reads.handle(),
-            sums: sums.view("sums"),
+            sums,
         }
     })
     .expect("the graph is right")

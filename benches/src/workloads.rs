@@ -1,10 +1,13 @@
-//! What has no peers: a fan-out, the top ten of groups, a closure under deletes, and a one-row change over states of all
-//! sizes. Each is a graph, the changes that load it, and the changes that are measured, for any store.
+//! What has no peers: flights, a fan-out, the top ten of groups, a closure under deletes, a deep history, and a one-row change
+//! over states of all sizes. Each is a graph, the changes that load it, and the changes that are measured, for any store.
 
 use deltaview::Change;
 use deltaview::prelude::*;
 
-use crate::meters::{self, Numbers, Read, User};
+use std::path::Path;
+
+use crate::flights::flights;
+use crate::meters::{self, Meters, Numbers, Read, User};
 
 /// A graph and what is done to it.
 pub struct Workload {
@@ -21,30 +24,56 @@ pub struct Workload {
 /// Changes that make a state.
 pub type Load = Box<dyn Iterator<Item = Change>>;
 
-/// How a workload is made: from how many rows are there before.
-pub type Make = fn(u64) -> Workload;
+/// What a workload is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// How many rows are there before.
+    pub rows: u64,
+    /// The folder of the five tables of nycflights13.
+    pub flights: &'a Path,
+}
+
+/// How a workload is made.
+pub type Make = fn(Asked<'_>) -> Workload;
 
 /// All, each with its name.
-pub const WORKLOADS: [(&str, Make); 4] = [
+pub const WORKLOADS: [(&str, Make); 6] = [
     ("one-row", one_row),
+    ("history", history),
+    ("flights", flights),
     ("fan-out", fan_out),
     ("top-10", top_ten),
     ("closure", closure),
 ];
 
-const BATCH: usize = 10_000;
-const CHANGES: u64 = 1_000;
+/// So many rows are a change where the size of changes does not matter.
+pub(crate) const BATCH: usize = 10_000;
+pub(crate) const CHANGES: u64 = 1_000;
 
 /// Meter reads, ten of each user: so that a key has as many rows however many there are. One read comes, one goes.
-fn one_row(rows: u64) -> Workload {
-    let (graph, handles) = meters::graph();
-    let users = (rows / 10).max(1);
+fn one_row(asked: Asked<'_>) -> Workload {
+    let users = (asked.rows / 10).max(1);
+    one_read((meters::graph(), BATCH), users, asked.rows)
+}
+
+/// The same sums, of ten users, as they were after each of the changes: so that each has been many things. Reads come by the
+/// hundred.
+fn history(asked: Asked<'_>) -> Workload {
+    one_read((meters::graph_with_history(), 100), 10, asked.rows)
+}
+
+/// Reads of so many users, in changes of so many rows; then one read comes, one goes.
+fn one_read(
+    ((graph, handles), batch): ((Graph, Meters), usize),
+    users: u64,
+    rows: u64,
+) -> Workload {
     let owners = graph
         .change()
         .insert(handles.users, meters::users(users))
         .insert(handles.meters, meters::meters(users));
     let all = || meters::reads(users, 42);
-    let load = std::iter::once(owners).chain(batches(&graph, handles.reads, all(), rows));
+    let load = std::iter::once(owners).chain(batches(&graph, handles.reads, all(), rows, batch));
     let load = Box::new(load);
     let count = usize::try_from(rows).expect("they are in memory");
     let coming = all().skip(count).zip(all()).take(CHANGES as usize / 2);
@@ -63,7 +92,7 @@ fn one_row(rows: u64) -> Workload {
 }
 
 /// One user with all reads, which are summed by the user's name and day: the user is renamed.
-fn fan_out(rows: u64) -> Workload {
+fn fan_out(Asked { rows, .. }: Asked<'_>) -> Workload {
     let built = Graph::build("fan_out", |g| {
         let users = g.input::<User>("users");
         let reads = g.input::<(u64, Read)>("reads");
@@ -87,7 +116,7 @@ fn fan_out(rows: u64) -> Workload {
     };
     let user = graph.change().insert(users, [named("one")]);
     let all = meters::reads(1, 42).map(|read| (0, read));
-    let load = std::iter::once(user).chain(batches(&graph, reads, all, rows));
+    let load = std::iter::once(user).chain(batches(&graph, reads, all, rows, BATCH));
     let load = Box::new(load);
     let rename = |from, to| {
         let change = graph.change().remove(users, [named(from)]);
@@ -106,7 +135,7 @@ fn fan_out(rows: u64) -> Workload {
 }
 
 /// The ten largest of each of a thousand groups. A row comes, the largest of its group or not, and goes again.
-fn top_ten(rows: u64) -> Workload {
+fn top_ten(Asked { rows, .. }: Asked<'_>) -> Workload {
     type Scored = (u32, i64, u64);
     let built = Graph::build("top_ten", |g| {
         let rows = g.input::<Scored>("rows");
@@ -131,7 +160,7 @@ fn top_ten(rows: u64) -> Workload {
     });
     let changes = changes.collect();
     Workload {
-        load: batches(&graph, input, load.into_iter(), rows),
+        load: batches(&graph, input, load.into_iter(), rows, BATCH),
         changes,
         graph,
         rows,
@@ -139,7 +168,7 @@ fn top_ten(rows: u64) -> Workload {
 }
 
 /// What can be reached in many small graphs, each of ten places in a ring with chords: an edge goes, and comes back.
-fn closure(rows: u64) -> Workload {
+fn closure(Asked { rows, .. }: Asked<'_>) -> Workload {
     let built = Graph::build("closure", |g| {
         let edges = g.input::<(u64, u64)>("edges");
         edges.transitive_closure(|edge| *edge).view("paths");
@@ -165,25 +194,26 @@ fn closure(rows: u64) -> Workload {
     let changes = changes.collect();
     let rows = edges.len() as u64;
     Workload {
-        load: batches(&graph, input, edges.into_iter(), rows),
+        load: batches(&graph, input, edges.into_iter(), rows, BATCH),
         changes,
         graph,
         rows,
     }
 }
 
-/// So many rows as changes of ten thousand.
-fn batches<T: deltaview::Row>(
+/// So many rows as changes of a size.
+pub(crate) fn batches<T: deltaview::Row>(
     graph: &Graph,
     input: InputHandle<T>,
     rows: impl Iterator<Item = T> + 'static,
     count: u64,
+    batch: usize,
 ) -> Load {
     let graph = graph.clone();
     let count = usize::try_from(count).expect("they are in memory");
     let mut rows = rows.take(count).peekable();
     Box::new(std::iter::from_fn(move || {
         rows.peek()?;
-        Some(graph.change().insert(input, rows.by_ref().take(BATCH)))
+        Some(graph.change().insert(input, rows.by_ref().take(batch)))
     }))
 }

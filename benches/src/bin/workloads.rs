@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command line speaks by printing")]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -10,7 +11,7 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use deltaview::prelude::*;
 use deltaview::{SqliteOptions, Synchronous};
-use deltaview_benches::workloads::{WORKLOADS, Workload};
+use deltaview_benches::workloads::{Asked, WORKLOADS, Workload};
 use serde_json::json;
 
 /// What to measure.
@@ -25,6 +26,9 @@ struct Options {
     /// How many rows are there before.
     #[arg(long, default_value_t = 10_000)]
     rows: u64,
+    /// The folder of the five tables of nycflights13, for the workload of that name. The default is a sample.
+    #[arg(long, value_name = "DIR", default_value = deltaview_benches::flights::SAMPLE)]
+    flights: PathBuf,
     /// For how many seconds changes are measured at most; one is, in any case.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -45,7 +49,10 @@ fn main() {
     let Some((_, make)) = WORKLOADS.iter().find(|(name, _)| *name == options.workload) else {
         return WORKLOADS.iter().for_each(|(name, _)| println!("{name}"));
     };
-    let workload = make(options.rows);
+    let workload = make(Asked {
+        rows: options.rows,
+        flights: &options.flights,
+    });
     let report = match options.store {
         Place::Memory => {
             let mut store = MemoryStore::new(&workload.graph);
@@ -158,7 +165,7 @@ fn measured<S: Store>(store: &mut S, workload: Workload, options: &Options) -> s
     }
     let peak = peak_rss_kib();
     // What is asked for is told by events, which cost time: so it is counted where nothing is timed.
-    let asked = Asked::default();
+    let asked = Questions::default();
     let mut counted = 0_u64;
     tracing::subscriber::with_default(asked.clone(), || {
         for change in changes.take(last) {
@@ -193,9 +200,9 @@ fn peak_rss_kib() -> Option<u64> {
 
 /// Sums up how many keys, rows and ranges stores ask their databases for, from the events that they tell.
 #[derive(Clone, Debug, Default)]
-struct Asked(Arc<AtomicU64>);
+struct Questions(Arc<AtomicU64>);
 
-impl tracing::Subscriber for Asked {
+impl tracing::Subscriber for Questions {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         // Events, and the questions whether anybody listens to them.
         metadata.target() == "deltaview" && !metadata.is_span()
@@ -210,7 +217,7 @@ impl tracing::Subscriber for Asked {
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut Questions(&self.0));
+        event.record(&mut Sum(&self.0));
     }
 
     fn enter(&self, _: &tracing::span::Id) {}
@@ -218,9 +225,9 @@ impl tracing::Subscriber for Asked {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
-struct Questions<'a>(&'a AtomicU64);
+struct Sum<'a>(&'a AtomicU64);
 
-impl tracing::field::Visit for Questions<'_> {
+impl tracing::field::Visit for Sum<'_> {
     fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
         if field.name() == "questions" {
             self.0.fetch_add(value, Ordering::Relaxed);

@@ -41,7 +41,10 @@ fn words() -> (MemoryStore, InputHandle<String>) {
             assert!(word != "bad", "a bad word");
             word.len() as i64
         });
-        words.group_by(by_length).count().view("lengths");
+        let lengths = words.group_by(by_length).count();
+        // Read by more than the view: so there are two stages.
+        lengths.output("changes");
+        lengths.view("lengths");
         words.handle()
     })
     .unwrap();

@@ -14,6 +14,8 @@ mod plot;
 mod program;
 mod workloads;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
@@ -24,7 +26,7 @@ pub(crate) struct Options {
     /// workspace `benches/peers`, which takes minutes the first time, and writes `docs/benchmarks.md`.
     #[arg(long, group = "kind")]
     peers: bool,
-    /// What has no peers: a fan-out, the top ten of groups, a closure under deletes, a one-row change by the size of the
+    /// What has no peers: flights, a fan-out, the top ten of groups, a closure under deletes, a one-row change by the size of the
     /// state. Writes `docs/benchmarks.md` too, and a plot in `target/bench`.
     #[arg(long, group = "kind")]
     workloads: bool,
@@ -37,6 +39,10 @@ pub(crate) struct Options {
     /// With `--peers` or `--workloads`: one store only, and no document.
     #[arg(long, value_enum, conflicts_with = "instructions")]
     only: Option<StoreKind>,
+    /// With `--workloads`: the folder of the five tables of nycflights13, each a .csv or .csv.gz. The default is the sample
+    /// of the example.
+    #[arg(long, value_name = "DIR", requires = "workloads")]
+    flights: Option<PathBuf>,
     /// With `--peers`: leave dbsp out, which takes minutes to build, and write no document.
     #[arg(long, requires = "peers")]
     without_dbsp: bool,
@@ -99,7 +105,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         };
         peers::run(extent)
     } else if options.workloads {
-        workloads::run(options.quick, options.only, &options.names)
+        let extent = workloads::Extent {
+            quick: options.quick,
+            only: options.only,
+            flights: options.flights.as_deref(),
+        };
+        workloads::run(extent, &options.names)
     } else if options.instructions {
         let then = match (options.check, options.write) {
             (true, _) => instructions::Then::Check,

@@ -42,13 +42,25 @@ fn sizes(workload: &str, store: StoreKind, quick: bool) -> Vec<u64> {
             .filter(|rows| *rows <= largest)
             .collect(),
         "closure" => vec![largest.min(15_000)],
-        "top-10" => vec![largest.min(100_000)],
+        "top-10" | "history" => vec![largest.min(100_000)],
         _ => vec![largest],
     }
 }
 
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent<'a> {
+    /// Fewer rows.
+    pub(super) quick: bool,
+    /// One store.
+    pub(super) only: Option<StoreKind>,
+    /// The folder of the flights.
+    pub(super) flights: Option<&'a Path>,
+}
+
 /// Builds, measures, prints, and writes the document unless only a part was measured.
-pub(super) fn run(quick: bool, only: Option<StoreKind>, names: &[String]) -> Result<()> {
+pub(super) fn run(extent: Extent<'_>, names: &[String]) -> Result<()> {
+    let Extent { quick, only, .. } = extent;
     let stores = StoreKind::chosen(only);
     let mut features = "programs".to_owned();
     let server = if stores.contains(&StoreKind::Postgres) {
@@ -78,7 +90,7 @@ pub(super) fn run(quick: bool, only: Option<StoreKind>, names: &[String]) -> Res
                     workload,
                     *store,
                     rows,
-                    quick,
+                    extent,
                     server.as_ref(),
                 )?);
             }
@@ -108,10 +120,10 @@ fn measure(
     workload: &str,
     store: StoreKind,
     rows: u64,
-    quick: bool,
+    extent: Extent<'_>,
     server: Option<&Server>,
 ) -> Result<Report> {
-    let seconds = if quick { "1" } else { "5" };
+    let seconds = if extent.quick { "1" } else { "5" };
     let rows = rows.to_string();
     let given = [
         ["--workload", workload],
@@ -120,6 +132,11 @@ fn measure(
         ["--seconds", seconds],
     ];
     let mut arguments: Vec<String> = given.concat().into_iter().map(str::to_owned).collect();
+    if let Some(folder) = extent.flights {
+        // The program runs elsewhere.
+        let folder = std::path::absolute(folder).context("the folder of the flights")?;
+        arguments.extend(["--flights".to_owned(), folder.display().to_string()]);
+    }
     if let Some(server) = server.filter(|_| store == StoreKind::Postgres) {
         arguments.extend(["--url".to_owned(), server.url()?]);
     }

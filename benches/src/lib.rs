@@ -1,11 +1,12 @@
 //! What the benchmarks measure: the query of the README, with as many products and baskets as wanted; [`meters`], what
 //! is measured beside peers; [`operators`], one at a time; and further [`workloads`], of which one is of real flights.
 
-#[cfg(feature = "programs")]
+#[cfg(feature = "workloads")]
 pub mod flights;
 pub mod meters;
+#[cfg(feature = "operators")]
 pub mod operators;
-#[cfg(feature = "programs")]
+#[cfg(feature = "workloads")]
 pub mod workloads;
 
 use deltaview::prelude::*;

@@ -88,19 +88,13 @@ fn built(history: Option<Retention>) -> (Graph, Meters) {
         let users = g.input::<User>("users");
         let meters = g.input::<Meter>("meters");
         let reads = g.input::<Read>("reads");
-        let sums = users
-            .join(meters, User::by_id(), Meter::by_user())
-            .join(
-                reads,
-                Index::new("meter", |owned: &Pair<User, Meter>| owned.right.id),
-                Read::by_meter(),
-            )
-            .map(|read| {
-                let Pair {
-                    left: owned,
-                    right: read,
-                } = read;
-                (read.day(), owned.left.id, read.meter, read.value)
+        let (by_id, by_user) = (User::by_id(), Meter::by_user());
+        // Only what is asked for of a user and a meter: so do the peers.
+        let owned = users.join_map(meters, by_id, by_user, |user, _, meter| (meter.id, *user));
+        let by_meter = Index::new("meter", |owned: &(u128, u64)| owned.0);
+        let sums = owned
+            .join_map(reads, by_meter, Read::by_meter(), |meter, owned, read| {
+                (read.day(), owned.1, *meter, read.value)
             })
             .group_by(
                 Index::new("group", |read: &(u32, u64, u128, i64)| -> Group {

@@ -53,8 +53,9 @@ pub(super) fn run(then: Then, names: &[String]) -> Result<()> {
         "deltaview-benches",
         "--bin",
         "kernels",
+        "--no-default-features",
         "--features",
-        "programs",
+        "kernels",
     ];
     let programs = program::build(&of)?;
     let program = programs.get("kernels").context("there is no program")?;

@@ -62,7 +62,7 @@ pub(super) struct Extent<'a> {
 pub(super) fn run(extent: Extent<'_>, names: &[String]) -> Result<()> {
     let Extent { quick, only, .. } = extent;
     let stores = StoreKind::chosen(only);
-    let mut features = "programs".to_owned();
+    let mut features = "workloads".to_owned();
     let server = if stores.contains(&StoreKind::Postgres) {
         features += ",postgres";
         Some(Server::find_or_start(Durability::Kept)?)
@@ -74,6 +74,7 @@ pub(super) fn run(extent: Extent<'_>, names: &[String]) -> Result<()> {
         "deltaview-benches",
         "--bin",
         "workloads",
+        "--no-default-features",
         "--features",
         &features,
     ];

@@ -6,7 +6,8 @@
 //! all views are of the last stage: who reads views sees an iteration as a whole, or nothing of it. All sources are of
 //! the first stage, so that once it is committed what came in is known, whoever goes on: what a keyed table makes of a
 //! change depends on its rows, so all that such a table comes from or is read with is of the first stage
-//! too. A view of a keyed table by its key is that table: such a graph has one stage.
+//! too. A view of a keyed table by its key is that table: such a graph has one stage. A view that is nothing but the groups of
+//! an aggregate (`shown.rs`) is of one stage with them.
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use deltaview_schema::{Index, IndexKey, Row, TableSchema};
 use deltaview_zset::{Weight, WeightOverflow};
 
-use super::bucket::Bucket;
+use super::bucket::{AsTheyCame, Bucket};
 use super::history::NewHistory;
 use super::intervals::{Cut, Intervals};
 use super::keyed_rows::{KeyedRows, Range};
@@ -75,13 +75,13 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     }
 
     /// The rows of a key, not in their order. The key must be resident.
-    pub(crate) fn rows_of(&self, key: &K) -> impl Iterator<Item = (&T, Weight)> {
+    pub(crate) fn rows_of(&self, key: &K) -> AsTheyCame<'_, T> {
         debug_assert!(
             self.is_resident(key),
             "an operator reads only the keys that it named"
         );
-        let rows = self.rows.get(key).into_iter();
-        rows.flat_map(Bucket::iter_as_they_came)
+        let rows = self.rows.get(key);
+        rows.map_or_else(AsTheyCame::none, Bucket::iter_as_they_came)
     }
 
     /// The rows of a key, if it has any.
@@ -213,19 +213,15 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     }
 
     /// As [`Self::add`], of some rows of one key.
-    pub(crate) fn add_all<'r>(
-        &mut self,
-        key: &K,
-        rows: impl IntoIterator<Item = (&'r T, Weight)> + Clone,
-    ) {
+    pub(crate) fn add_all<'r>(&mut self, key: &K, rows: impl IntoIterator<Item = (&'r T, Weight)>) {
         let added = if self.all_resident {
-            let added = rows.clone().into_iter();
-            let added = added.map(|(_, weight)| weight.unsigned_abs());
-            self.most = added.fold(self.most, u64::saturating_add);
-            // What goes goes first: where a row takes the place of another, its key never has two.
-            let goes = rows.clone().into_iter().filter(|(_, weight)| *weight < 0);
-            let comes = rows.into_iter().filter(|(_, weight)| *weight > 0);
-            self.rows.add_all(key, goes.chain(comes))
+            let mut most = self.most;
+            let rows = rows.into_iter();
+            let rows =
+                rows.inspect(|(_, weight)| most = most.saturating_add(weight.unsigned_abs()));
+            let added = self.rows.add_all(key, rows);
+            self.most = most;
+            added
         } else if let Some(known) = self.rows.get_mut(key) {
             // A key that has lost its rows stays: it is known to have none.
             rows.into_iter()
@@ -237,6 +233,16 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
                 .try_for_each(|(row, weight)| self.add_single(key, row, weight))
         };
         added.expect("the sum was checked before the commit was written");
+    }
+
+    /// Puts the only row of a key in the place of the one that is there, if any. Only of what is complete.
+    pub(crate) fn put(&mut self, key: &K, row: &T) {
+        self.rows.put(key, row);
+    }
+
+    /// Takes the only row of a key out, if it is this one: another has taken its place otherwise. Only of what is complete.
+    pub(crate) fn take(&mut self, key: &K, row: &T) {
+        self.rows.take(key, row);
     }
 
     fn add_single(&mut self, key: &K, row: &T, weight: Weight) -> Result<(), WeightOverflow> {

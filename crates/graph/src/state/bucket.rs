@@ -63,13 +63,15 @@ impl<T: BucketRow> Bucket<T> {
     }
 
     /// The rows in an order that is the same on every machine, but not that of `T`: it costs nothing to make.
-    pub(crate) fn iter_as_they_came(&self) -> impl Iterator<Item = (&T, Weight)> {
-        let many = match self {
-            Self::Many(rows) => Some(rows.iter().map(|(row, weight)| (row, *weight))),
-            _ => None,
-        };
-        let few = many.is_none().then(|| self.iter());
-        many.into_iter().flatten().chain(few.into_iter().flatten())
+    pub(crate) fn iter_as_they_came(&self) -> AsTheyCame<'_, T> {
+        match self {
+            Self::One(row, weight) => AsTheyCame {
+                one: Some((row, *weight)),
+                rows: [].iter(),
+            },
+            Self::Few(rows) => AsTheyCame::of(rows),
+            Self::Many(rows) => AsTheyCame::of(rows.entries()),
+        }
     }
 
     /// The weight of a row; 0 if it is not there.
@@ -129,7 +131,13 @@ impl<T: BucketRow> Bucket<T> {
                     }
                     *self = Self::Many(Box::new(many));
                 }
-                Err(at) => rows.insert(at, (row.clone(), weight)),
+                Err(at) => {
+                    if rows.len() == rows.capacity() {
+                        // A half more, and not as much again: there are many buckets.
+                        rows.reserve_exact(rows.len() / 2 + 1);
+                    }
+                    rows.insert(at, (row.clone(), weight));
+                }
             },
             Self::Many(rows) => {
                 let hash = hash_of(row);
@@ -168,6 +176,38 @@ fn sum(old: Weight, added: Weight) -> Result<Weight, WeightOverflow> {
 
 fn find<T: Ord>(rows: &[(T, Weight)], row: &T) -> Result<usize, usize> {
     rows.binary_search_by(|(other, _)| other.cmp(row))
+}
+
+/// The rows of a bucket in the order of their places. What reads most goes through this: so it is two pointers.
+pub(crate) struct AsTheyCame<'a, T> {
+    one: Option<(&'a T, Weight)>,
+    rows: std::slice::Iter<'a, (T, Weight)>,
+}
+
+impl<'a, T> AsTheyCame<'a, T> {
+    fn of(rows: &'a [(T, Weight)]) -> Self {
+        Self {
+            one: None,
+            rows: rows.iter(),
+        }
+    }
+
+    /// No rows.
+    pub(crate) fn none() -> Self {
+        Self::of(&[])
+    }
+}
+
+impl<'a, T> Iterator for AsTheyCame<'a, T> {
+    type Item = (&'a T, Weight);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some((row, weight)) = self.rows.next() {
+            return Some((row, *weight));
+        }
+        self.one.take()
+    }
 }
 
 /// The rows of a bucket, in order.

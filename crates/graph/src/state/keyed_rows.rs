@@ -102,6 +102,26 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
         Ok(())
     }
 
+    /// Puts one row in the place of all that a key has.
+    pub(crate) fn put(&mut self, key: &K, row: &T) {
+        let hash = hash_of(key);
+        let bucket = Bucket::One(row.clone(), 1);
+        match self.buckets.find(hash, key) {
+            Some(place) => *self.buckets.value_at(place) = bucket,
+            None => self.buckets.insert(hash, key.clone(), bucket),
+        }
+    }
+
+    /// Takes a key out, if this is its only row.
+    pub(crate) fn take(&mut self, key: &K, row: &T) {
+        let hash = hash_of(key);
+        if let Some(place) = self.buckets.find(hash, key)
+            && matches!(self.buckets.value_at(place), Bucket::One(only, _) if only == row)
+        {
+            self.buckets.remove_at(hash, place);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -57,6 +57,11 @@ impl<K, V> Map<K, V> {
         self.entries.iter().map(|(key, value)| (key, value))
     }
 
+    /// As [`Self::iter`], as they lie.
+    pub(crate) fn entries(&self) -> &[(K, V)] {
+        &self.entries
+    }
+
     /// As [`Self::iter`], by value.
     pub(crate) fn into_entries(self) -> impl Iterator<Item = (K, V)> {
         self.entries.into_iter()

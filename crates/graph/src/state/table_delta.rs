@@ -257,8 +257,19 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
             .as_any_mut()
             .downcast_mut()
             .expect("a table's arrangement has the table's types");
-        for (key, run) in by_key(&self.rows) {
-            arrangement.add_all(key, run.iter().map(|(_, row, weight)| (row, *weight)));
+        if self.unique && arrangement.is_complete() {
+            for (key, run) in by_key(&self.rows) {
+                match run.iter().find(|(_, _, weight)| *weight > 0) {
+                    Some((_, row, _)) => arrangement.put(key, row),
+                    None => run
+                        .iter()
+                        .for_each(|(_, row, _)| arrangement.take(key, row)),
+                }
+            }
+        } else {
+            for (key, run) in by_key(&self.rows) {
+                arrangement.add_all(key, run.iter().map(|(_, row, weight)| (row, *weight)));
+            }
         }
         for (state, keys) in arrangement
             .secondaries_mut()

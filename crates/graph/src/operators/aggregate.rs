@@ -1,6 +1,7 @@
 //! Aggregates by group. The state of a group is the total weight of its rows and what is linear in them (a count, a
 //! sum: DBSP §7); what is not (a minimum) is read from an arrangement of the rows in order.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,12 +9,12 @@ use deltaview_schema::{Index, IndexKey, Row};
 use deltaview_zset::{Keyed, Weight, WeightOverflow};
 
 use super::shown::{Erased, Shown};
-use super::{Apply, ErasedShown, Operator, Reads};
+use super::{Apply, CHUNK, ErasedShown, Operator, Reads, TakesChunks};
 use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
 use crate::state::{Places, hash_of, key_text};
-use crate::tick::{Explain, InputSlots};
+use crate::tick::{Explain, InputSlots, Slot};
 
 /// The stored state of a group: the total weight of its rows, and what is linear in them.
 pub(crate) type GroupState<K, A> = Keyed<K, (Weight, A)>;
@@ -155,7 +156,8 @@ where
     U: Row,
 {
     fn reads(&self, reads: &mut Reads<'_>) -> Result<(), TickErrorKind> {
-        let mut added = self.added(reads.inputs())?;
+        let so_far = reads.kept::<Gathered<G, A>>();
+        let mut added = self.added(so_far, reads.inputs())?;
         let is_complete = reads
             .arrangement::<G, GroupState<G, A>>(self.table)
             .is_complete();
@@ -207,6 +209,11 @@ where
         Ok(())
     }
 
+    fn chunks(&self) -> Option<&dyn TakesChunks> {
+        // What members read needs the groups whole: and who has members is not the only one to read the rows.
+        self.parts.members.is_none().then_some(self)
+    }
+
     fn shown(&self) -> Option<Box<dyn ErasedShown>> {
         let parts = &self.parts;
         let shown = parts.members.is_none().then(|| Shown {
@@ -239,37 +246,69 @@ where
     }
 }
 
+impl<G, R, A, O, V, U> TakesChunks for Aggregate<G, R, A, O, V, U>
+where
+    G: IndexKey + Row,
+    R: Row,
+    A: Row,
+{
+    fn take_chunk(
+        &self,
+        before: Option<Box<dyn Any + Send>>,
+        chunk: &Slot,
+    ) -> Result<Box<dyn Any + Send>, TickErrorKind> {
+        let before = before.and_then(|before| before.downcast::<Gathered<G, A>>().ok());
+        let rows = chunk.as_deref().map(|rows| {
+            let rows: Option<&Delta<R>> = rows.downcast_ref();
+            rows.expect("an edge carries the type that the builder gave it")
+                .as_slice()
+        });
+        let rows = rows.unwrap_or_default();
+        let mut gathered = before.unwrap_or_else(|| Box::new(Gathered::with_capacity(CHUNK)));
+        self.gather(&mut gathered, rows)?;
+        Ok(gathered)
+    }
+}
+
 impl<G, R, A, O, V, U> Aggregate<G, R, A, O, V, U>
 where
     G: IndexKey + Row,
     R: Row,
     A: Row,
 {
-    fn added(&self, inputs: InputSlots<'_>) -> Result<Added<G, A>, TickErrorKind> {
+    fn added(
+        &self,
+        so_far: Option<Gathered<G, A>>,
+        inputs: InputSlots<'_>,
+    ) -> Result<Added<G, A>, TickErrorKind> {
         let linear = &self.parts.linear;
         let rows = inputs.get::<Delta<R>>(0);
         let others = linear.other_inputs(inputs);
         let count = rows.map_or(0, Vec::len).saturating_add(others.len());
-        let mut gathered = Gathered::with_capacity(count);
-        let mut add = |key: G, weight: Weight, adds: Option<A>| {
-            let group = gathered.group(key, || linear.zero());
-            group.0 = group.0.checked_add(weight).ok_or(WeightOverflow)?;
-            let sum = adds.and_then(|adds| linear.add(&group.1, &adds));
-            let fits = sum.is_some();
-            group.1 = sum.unwrap_or_else(|| linear.zero());
-            Ok::<bool, TickErrorKind>(fits)
-        };
-        for (row, weight) in rows.into_iter().flatten() {
-            if !add(self.index.key(row), *weight, linear.scale(row, *weight))? {
-                return Err(overflow(&self.index.key(row)));
-            }
-        }
+        let mut gathered = so_far.unwrap_or_else(|| Gathered::with_capacity(count));
+        self.gather(&mut gathered, rows.map_or(&[], Vec::as_slice))?;
         for (key, adds) in others {
-            if !add(key.clone(), 0, Some(adds))? {
-                return Err(overflow(&key));
-            }
+            let group = gathered.group(key.clone(), || linear.zero());
+            group.1 = linear.add(&group.1, &adds).ok_or_else(|| overflow(&key))?;
         }
         Ok(gathered.added)
+    }
+
+    /// Adds rows to what others add to their groups.
+    fn gather(
+        &self,
+        gathered: &mut Gathered<G, A>,
+        rows: &[(R, Weight)],
+    ) -> Result<(), TickErrorKind> {
+        let linear = &self.parts.linear;
+        for (row, weight) in rows {
+            let group = gathered.group(self.index.key(row), || linear.zero());
+            group.0 = group.0.checked_add(*weight).ok_or(WeightOverflow)?;
+            let adds = linear.scale(row, *weight);
+            let sum = adds.and_then(|adds| linear.add(&group.1, &adds));
+            group.1 = sum.ok_or_else(|| overflow(&self.index.key(row)))?;
+        }
+        Ok(())
     }
 
     /// The new state of a group; none if nothing is left of it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
 
-use super::{Apply, Operator, Reads};
+use super::{Apply, CHUNK, Operator, Reads};
 use crate::delta::{ArrangedDelta, Delta, by_key, in_order, product};
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
@@ -47,15 +47,22 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
             (lefts, rights) = (in_order(left_delta)?, in_order(right_delta)?);
             (lefts.as_ref(), rights.as_ref())
         };
-        let mut out: Delta<U> = Vec::with_capacity(left_delta.len().max(right_delta.len()));
+        let at_least = left_delta.len().max(right_delta.len());
+        let mut out: Delta<U> = Vec::with_capacity(at_least.min(CHUNK));
+        let (left_state, right_state) = (
+            apply.arrangement::<K, L>(self.left),
+            apply.arrangement::<K, R>(self.right),
+        );
         let mut meet = |key: &K, left: &L, left_weight, right: &R, right_weight| {
             let weight = product(left_weight, right_weight)?;
             out.push(((self.map)(key, left, right), weight));
-            Ok::<(), TickErrorKind>(())
+            if out.len() < CHUNK {
+                return Ok(());
+            }
+            apply.hand_on(&mut out)
         };
 
         if !left_delta.is_empty() {
-            let right_state = apply.arrangement::<K, R>(self.right);
             let mut changed_right = by_key(right_delta).peekable();
             for (key, lefts) in by_key(left_delta) {
                 while changed_right.next_if(|(other, _)| *other < key).is_some() {}
@@ -74,7 +81,6 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
             }
         }
         if !right_delta.is_empty() {
-            let left_state = apply.arrangement::<K, L>(self.left);
             for (key, rights) in by_key(right_delta) {
                 for (left, left_weight) in left_state.rows_of(key) {
                     for (_, right, right_weight) in rights {
@@ -88,6 +94,10 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
     }
 
     fn takes_any_order(&self) -> bool {
+        true
+    }
+
+    fn puts_out_chunks(&self) -> bool {
         true
     }
 

@@ -92,6 +92,21 @@ pub(crate) trait Operator: Any + Send + Sync {
         None
     }
 
+    /// Whether it looks at one row at a time, and at nothing else.
+    fn is_stateless(&self) -> bool {
+        false
+    }
+
+    /// Whether it puts out rows by and by, where somebody takes them so.
+    fn puts_out_chunks(&self) -> bool {
+        false
+    }
+
+    /// How it takes rows by and by, if it does.
+    fn chunks(&self) -> Option<&dyn TakesChunks> {
+        None
+    }
+
     /// How its rows are read from its table, where that has all that they are made of.
     fn shown(&self) -> Option<Box<dyn ErasedShown>> {
         None
@@ -102,6 +117,19 @@ pub(crate) trait Operator: Any + Send + Sync {
         false
     }
 }
+
+/// An operator that sums up what comes in, so that it need not be there at once.
+pub(crate) trait TakesChunks {
+    /// Adds a part of the first input to what was made of the parts before, which its `reads` finds kept.
+    fn take_chunk(
+        &self,
+        before: Option<Box<dyn Any + Send>>,
+        chunk: &Slot,
+    ) -> Result<Box<dyn Any + Send>, TickErrorKind>;
+}
+
+/// So many rows are put out at once, where they can be taken by and by.
+pub(crate) const CHUNK: usize = 4096;
 
 /// What an operator has at hand when it names its reads.
 pub(crate) struct Reads<'a> {
@@ -316,7 +344,21 @@ pub(crate) struct Edges {
     pub(crate) have_rows_once: bool,
     /// Whether the operator takes its first input, which nobody else reads.
     pub(crate) can_be_taken: bool,
+    /// Who takes what it puts out by and by, and nobody else reads it.
+    pub(crate) feeds: Option<Feeds>,
 }
+
+/// Who takes rows by and by: positions in the plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Feeds {
+    /// The stateless operators on the way, if any.
+    pub(crate) through: Option<usize>,
+    /// Who sums them up.
+    pub(crate) into: usize,
+}
+
+/// What takes rows that an operator puts out by and by.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(Slot) -> Result<(), TickErrorKind>;
 
 /// What an operator has at hand when it computes.
 pub(crate) struct Apply<'a> {
@@ -331,6 +373,8 @@ pub(crate) struct Apply<'a> {
     edges: Edges,
     /// The first input, where nobody else reads it.
     taken: Slot,
+    /// Who takes rows by and by.
+    sink: Option<Sink<'a>>,
 }
 
 impl<'a> Apply<'a> {
@@ -351,6 +395,7 @@ impl<'a> Apply<'a> {
             tables: Vec::new(),
             edges: Edges::default(),
             taken: None,
+            sink: None,
         }
     }
 
@@ -358,6 +403,12 @@ impl<'a> Apply<'a> {
     pub(crate) fn with_edges(mut self, edges: Edges, taken: Slot) -> Self {
         self.edges = edges;
         self.taken = taken;
+        self
+    }
+
+    /// With somebody who takes rows by and by.
+    pub(crate) fn with_sink(mut self, sink: Option<Sink<'a>>) -> Self {
+        self.sink = sink;
         self
     }
 
@@ -411,6 +462,15 @@ impl<'a> Apply<'a> {
         if !delta.is_empty() {
             self.slot = Some(Arc::new(delta));
         }
+    }
+
+    /// Hands rows on that somebody takes by and by; otherwise they stay, to be [put out](Self::emit) at the end.
+    pub(crate) fn hand_on<T: Row>(&mut self, delta: &mut Delta<T>) -> Result<(), TickErrorKind> {
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        let chunk = std::mem::replace(delta, Vec::with_capacity(CHUNK));
+        sink(Some(Arc::new(chunk)))
     }
 
     /// Puts an output's delta where the user finds it.

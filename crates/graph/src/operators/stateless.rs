@@ -77,6 +77,10 @@ impl Operator for Chain {
         true
     }
 
+    fn is_stateless(&self) -> bool {
+        true
+    }
+
     /// The rows of which one becomes a wanted row.
     fn explain(&self, explain: &mut Explain<'_>) -> Result<(), TickErrorKind> {
         if let Some((first, last)) = self.ends() {

@@ -12,7 +12,7 @@ use super::{ErasedTable, Plan, Retention, Table, TableId, Vertex, VertexId};
 use crate::builder::{Builder, Draft, TableDraft, Work};
 use crate::error::{BuildError, Problem, ProblemKind};
 use crate::operators::nested::Linear;
-use crate::operators::{Chain, Edges, Operator, Stage};
+use crate::operators::{Chain, Edges, Feeds, Operator, Stage};
 
 /// A builder's graph, compiled.
 pub(crate) fn compile(builder: Builder) -> Result<Plan, BuildError> {
@@ -273,14 +273,48 @@ fn note_edges(vertices: &mut [Vertex], once: &[bool], retentions: &[Option<Reten
         }
     }
     for position in 0..vertices.len() {
+        let feeds = feeds(vertices, &readers, position);
         let first = vertices[position].inputs.first();
         vertices[position].edges = Edges {
             are_read_in_any_order: in_any_order[position],
             have_rows_once: first.is_some_and(|&input| once[input]),
             can_be_taken: vertices[position].operator.takes_input()
                 && first.is_some_and(|&input| readers[input] == 1),
+            feeds,
         };
     }
+}
+
+/// Who sums up what a vertex puts out, at once or behind stateless operators, where nobody else reads that.
+fn feeds(vertices: &[Vertex], readers: &[usize], position: usize) -> Option<Feeds> {
+    let only_reader = |position: usize| {
+        let all = vertices.iter();
+        let reader = all
+            .clone()
+            .position(|vertex| vertex.inputs.contains(&position));
+        reader.filter(|_| readers[position] == 1)
+    };
+    let takes = |reader: usize, from: usize| {
+        let reader = &vertices[reader];
+        reader.operator.chunks().is_some() && reader.inputs.first() == Some(&from)
+    };
+    if !vertices[position].operator.puts_out_chunks() {
+        return None;
+    }
+    let next = only_reader(position)?;
+    if takes(next, position) {
+        let through = None;
+        return Some(Feeds {
+            through,
+            into: next,
+        });
+    }
+    let is_stateless = vertices[next].operator.is_stateless();
+    let into = only_reader(next).filter(|_| is_stateless)?;
+    takes(into, next).then_some(Feeds {
+        through: Some(next),
+        into,
+    })
 }
 
 /// A run of stateless operators that is not complete yet.

@@ -26,6 +26,7 @@
 mod answers;
 mod commit;
 mod explain;
+mod fed;
 mod fetch;
 mod journal;
 mod needs;
@@ -43,6 +44,7 @@ pub(crate) use answers::Contents;
 pub use commit::{Changes, Commit, RowChange, TableWrites, Write};
 pub use explain::Explanation;
 pub(crate) use explain::{Explain, Wanted};
+use fed::Fed;
 pub(crate) use fetch::ErasedFetch;
 pub use fetch::{Fetch, FetchKeys, FetchRange, RangeStart};
 pub use journal::{JournalEntry, JournalKind};
@@ -249,7 +251,11 @@ impl<'g> Tick<'g> {
             .inputs
             .iter()
             .all(|&input| self.slots[input].is_none());
-        let idle = quiet && !vertex.operator.is_always_active() && !self.change.touches(vertex.id);
+        let is_fed = self.kept[position].is_some();
+        let idle = quiet
+            && !is_fed
+            && !vertex.operator.is_always_active()
+            && !self.change.touches(vertex.id);
         if idle {
             self.ran[position] = true;
             return Ok(());
@@ -290,10 +296,26 @@ impl<'g> Tick<'g> {
             slots: &self.slots,
             inputs: &vertex.inputs,
         };
-        let mut apply =
-            Apply::new(plan, self.state, self.change, inputs, kept).with_edges(vertex.edges, taken);
-        guarded(|| vertex.operator.apply(&mut apply)).map_err(fail)?;
+        let feeds = vertex.edges.feeds.filter(|_| !self.keeps_slots());
+        let mut fed = Fed::default();
+        let (state, change) = (&*self.state, self.change);
+        let at_hand = (plan, state, change);
+        let mut sink = |chunk| feeds.map_or(Ok(()), |feeds| fed.take(at_hand, feeds, chunk));
+        let apply = Apply::new(plan, state, change, inputs, kept).with_edges(vertex.edges, taken);
+        let mut apply = apply.with_sink(if feeds.is_some() {
+            Some(&mut sink)
+        } else {
+            None
+        });
+        let applied = guarded(|| vertex.operator.apply(&mut apply));
         let (slot, tables) = apply.finish();
+        applied.map_err(|kind| {
+            let failed = fed.failed_at.map_or(vertex, |at| &plan.vertices[at]);
+            TickError::new(&plan.name, &failed.name, kind)
+        })?;
+        if let (Some(feeds), Some(kept)) = (feeds, fed.kept) {
+            self.kept[feeds.into] = Some(Kept::ForReads(kept));
+        }
         self.slots[position] = slot;
         self.tables.extend(tables);
         self.ran[position] = true;

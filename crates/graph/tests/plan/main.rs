@@ -1,5 +1,6 @@
 //! What the builder and the compile passes make of a query.
 
+mod fed;
 mod names;
 mod passes;
 mod problems;

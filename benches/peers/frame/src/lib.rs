@@ -3,6 +3,7 @@
 //! A program of this workspace runs one peer in one process, so that its peak memory is its own, and prints one line of
 //! JSON. `cargo xtask bench --peers` runs the programs in turns, compares their checksums and makes the table.
 
+mod deltaview;
 mod measure;
 mod report;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use clap::Parser;
 pub use deltaview_benches::meters::{Group, Meter, Read, User};
 
+pub use deltaview::{Deltaview, Opened};
 pub use measure::run;
 pub use report::{Quantiles, Report};
 

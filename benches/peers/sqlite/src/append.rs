@@ -2,33 +2,29 @@
 //! maintains anything reaches. A removed read is one that counts −1. The sums are computed when they are asked for.
 
 use deltaview_benches::meters::BEGIN;
-use deltaview_peers_frame::{Group, Meter, Options, Peer, Read, User};
+use deltaview_peers_frame::{Group, Options, Peer, Read};
 
-use crate::file::{Tables, USERS_AND_METERS, blob, integer, values, written};
+use crate::by_hand::{ByHand, Maintained};
+use crate::file::{Tables, USERS_AND_METERS, blob, integer, values};
 
 const READS: &str = "\
 CREATE TABLE reads (meter BLOB NOT NULL, at INTEGER NOT NULL, value INTEGER NOT NULL, c INTEGER NOT NULL) STRICT;
 ";
 
-struct Append {
-    tables: Tables,
-}
+struct Append;
 
 pub(crate) fn make(options: &Options) -> Box<dyn Peer> {
-    Box::new(Append {
+    Box::new(ByHand {
         tables: Tables::new(options, &[USERS_AND_METERS, READS]),
+        maintained: Append,
     })
 }
 
-impl Append {
-    fn append(&self, reads: &[Read], count: i64) {
-        self.tables.begin();
-        for read in reads {
-            let (meter, at, value) = values(read);
-            let sql = "INSERT INTO reads VALUES (?1, ?2, ?3, ?4)";
-            self.tables.execute(sql, (meter, at, value, count));
-        }
-        self.tables.commit();
+fn append(tables: &Tables, reads: &[Read], count: i64) {
+    for read in reads {
+        let (meter, at, value) = values(read);
+        let sql = "INSERT INTO reads VALUES (?1, ?2, ?3, ?4)";
+        tables.execute(sql, (meter, at, value, count));
     }
 }
 
@@ -41,22 +37,18 @@ fn select(condition: &str) -> String {
     )
 }
 
-impl Peer for Append {
-    fn load(&mut self, users: Vec<User>, meters: Vec<Meter>) {
-        self.tables.load(&users, &meters);
+impl Maintained for Append {
+    fn insert(&self, tables: &Tables, reads: &[Read]) {
+        append(tables, reads, 1);
     }
 
-    fn insert(&mut self, reads: &[Read]) {
-        self.append(reads, 1);
+    fn remove(&self, tables: &Tables, reads: &[Read]) {
+        append(tables, reads, -1);
     }
 
-    fn remove(&mut self, reads: &[Read]) {
-        self.append(reads, -1);
-    }
-
-    fn get(&mut self, group: Group) -> Option<i64> {
+    fn get(&self, tables: &Tables, group: Group) -> Option<i64> {
         let sql = select("day = ?1 AND users.id = ?2 AND reads.meter = ?3");
-        let mut statement = self.tables.prepare(&sql);
+        let mut statement = tables.prepare(&sql);
         let mut rows = statement
             .query((group.0, integer(group.1), blob(group.2)))
             .expect("it can be read");
@@ -64,28 +56,11 @@ impl Peer for Append {
         Some(row.get(3).expect("sums are integers"))
     }
 
-    fn day(&mut self, day: u32) -> (u64, i64) {
-        self.tables.day(&select("day = ?1"), day)
+    fn of_day(&self) -> String {
+        select("day = ?1")
     }
 
-    fn sums(&mut self) -> Vec<(Group, i64)> {
-        self.tables.sums(&select("true"))
-    }
-
-    fn rename(&mut self, user: User, name: String) {
-        self.tables.rename(&user, &name);
-    }
-
-    fn reopen(&mut self) -> bool {
-        self.tables.reopen();
-        true
-    }
-
-    fn disk_bytes(&mut self) -> Option<u64> {
-        Some(self.tables.folder.bytes(&self.tables.conn))
-    }
-
-    fn figures(&mut self) -> Vec<(String, f64)> {
-        written()
+    fn all(&self) -> String {
+        select("true")
     }
 }

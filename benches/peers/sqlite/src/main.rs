@@ -1,6 +1,7 @@
 //! deltaview beside its peers, with all state in a file of SQLite: the same settings for all ([`file`]).
 
 mod append;
+mod by_hand;
 mod deltaview_sqlite;
 mod file;
 mod recompute;

@@ -1,9 +1,10 @@
 //! Triggers, written by hand: what is inserted into the raw reads, or deleted from them, changes the sums.
 
-use deltaview_peers_frame::{Group, Meter, Options, Peer, Read, User};
-
-use crate::file::{SUMS, Tables, USERS_AND_METERS, values, written};
 use deltaview_benches::meters::BEGIN;
+use deltaview_peers_frame::{Options, Peer, Read};
+
+use crate::by_hand::{ByHand, Maintained};
+use crate::file::{SUMS, Tables, USERS_AND_METERS, values};
 
 fn schema() -> String {
     format!(
@@ -28,68 +29,27 @@ END;
     )
 }
 
-struct Triggers {
-    tables: Tables,
-}
+struct Triggers;
 
 pub(crate) fn make(options: &Options) -> Box<dyn Peer> {
-    Box::new(Triggers {
+    Box::new(ByHand {
         tables: Tables::new(options, &[USERS_AND_METERS, SUMS, &schema()]),
+        maintained: Triggers,
     })
 }
 
-impl Peer for Triggers {
-    fn load(&mut self, users: Vec<User>, meters: Vec<Meter>) {
-        self.tables.load(&users, &meters);
-    }
-
-    fn insert(&mut self, reads: &[Read]) {
-        self.tables.begin();
+impl Maintained for Triggers {
+    fn insert(&self, tables: &Tables, reads: &[Read]) {
         for read in reads {
-            let sql = "INSERT INTO reads VALUES (?1, ?2, ?3)";
-            self.tables.execute(sql, values(read));
+            tables.execute("INSERT INTO reads VALUES (?1, ?2, ?3)", values(read));
         }
-        self.tables.commit();
     }
 
-    fn remove(&mut self, reads: &[Read]) {
-        self.tables.begin();
+    fn remove(&self, tables: &Tables, reads: &[Read]) {
         for read in reads {
             let sql = "DELETE FROM reads WHERE rowid = \
                        (SELECT rowid FROM reads WHERE meter = ?1 AND at = ?2 AND value = ?3 LIMIT 1)";
-            self.tables.execute(sql, values(read));
+            tables.execute(sql, values(read));
         }
-        self.tables.commit();
-    }
-
-    fn get(&mut self, group: Group) -> Option<i64> {
-        self.tables.get(group)
-    }
-
-    fn day(&mut self, day: u32) -> (u64, i64) {
-        let sql = "SELECT day, user, meter, sum FROM sums WHERE day = ?1";
-        self.tables.day(sql, day)
-    }
-
-    fn sums(&mut self) -> Vec<(Group, i64)> {
-        let sql = "SELECT day, user, meter, sum FROM sums ORDER BY day, user, meter";
-        self.tables.sums(sql)
-    }
-
-    fn rename(&mut self, user: User, name: String) {
-        self.tables.rename(&user, &name);
-    }
-
-    fn reopen(&mut self) -> bool {
-        self.tables.reopen();
-        true
-    }
-
-    fn disk_bytes(&mut self) -> Option<u64> {
-        Some(self.tables.folder.bytes(&self.tables.conn))
-    }
-
-    fn figures(&mut self) -> Vec<(String, f64)> {
-        written()
     }
 }

@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Visitor};
 use super::access::{Elements, Entries, Variant};
 use super::error::{CodecError, CodecErrorKind};
 use super::ser::one_spelling;
-use super::{MAX_DEPTH, NULL, WRAPPED_NULL, from_short_header, header_bytes};
+use super::{MAX_DEPTH, NULL, WRAPPED_NULL, from_long_header, from_short_header, header_bytes};
 
 type Result<T> = std::result::Result<T, CodecError>;
 
@@ -107,11 +107,16 @@ impl<'de> RowDeserializer<'de> {
             self.at += 1;
             return Ok(Item { header, start });
         }
-        self.long_item()
+        if let Some((header, length)) = from_long_header(self.rest()) {
+            let start = self.at;
+            self.at += length;
+            return Ok(Item { header, start });
+        }
+        self.odd_item()
     }
 
-    /// Reads a header of several bytes, or one to refuse.
-    fn long_item(&mut self) -> Result<Item> {
+    /// Reads a header that is a float, or one to refuse.
+    fn odd_item(&mut self) -> Result<Item> {
         let mut decoder = Decoder::from(self.rest());
         let header = decoder.pull().map_err(|error| match error {
             HeaderError::Io(_) => self.fault(

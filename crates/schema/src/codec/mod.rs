@@ -152,6 +152,14 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 
 /// The bytes of one CBOR header: the first `.1` of `.0`.
 fn header_bytes(header: Header) -> ([u8; 9], usize) {
+    if let Some((major, argument)) = major_and_argument(header) {
+        return argument_bytes(major, argument);
+    }
+    header_bytes_of_any(header)
+}
+
+/// The same by the general encoder: floats need it, and what is spelled here is held to it by a test.
+fn header_bytes_of_any(header: Header) -> ([u8; 9], usize) {
     let mut bytes = [0; 9];
     let mut rest = &mut bytes[..];
     Encoder::from(&mut rest)
@@ -163,20 +171,70 @@ fn header_bytes(header: Header) -> ([u8; 9], usize) {
 
 /// The one byte of a header with a small argument. Most are, and need no general encoder.
 fn short_header(header: Header) -> Option<u8> {
-    let (major, argument) = match header {
+    let (major, argument) = major_and_argument(header)?;
+    match argument {
+        0..=23 => Some(major << 5 | argument as u8),
+        _ => None,
+    }
+}
+
+/// What the first three bits of a header say, and the number that it has. None for those that have none.
+fn major_and_argument(header: Header) -> Option<(u8, u64)> {
+    Some(match header {
         Header::Positive(v) => (0, v),
         Header::Negative(v) => (1, v),
         Header::Bytes(Some(length)) => (2, length as u64),
         Header::Text(Some(length)) => (3, length as u64),
         Header::Array(Some(length)) => (4, length as u64),
         Header::Map(Some(length)) => (5, length as u64),
+        Header::Tag(tag) => (6, tag),
         Header::Simple(v) => (7, v.into()),
         _ => return None,
+    })
+}
+
+/// A header with a number, in its shortest spelling.
+fn argument_bytes(major: u8, argument: u64) -> ([u8; 9], usize) {
+    let mut bytes = [0; 9];
+    let (info, length) = match argument {
+        0..=0x17 => (argument as u8, 0),
+        0x18..=0xff => (24, 1),
+        0x100..=0xffff => (25, 2),
+        0x1_0000..=0xffff_ffff => (26, 4),
+        _ => (27, 8),
     };
-    match argument {
-        0..=23 => Some(major << 5 | argument as u8),
-        _ => None,
+    bytes[0] = major << 5 | info;
+    bytes[1..=length].copy_from_slice(&argument.to_be_bytes()[8 - length..]);
+    (bytes, 1 + length)
+}
+
+/// A header of several bytes or a tag, and how many bytes it has, where it is in its shortest spelling. Floats, and what is
+/// none of a row's, are left to the general decoder.
+fn from_long_header(bytes: &[u8]) -> Option<(Header, usize)> {
+    let (&first, rest) = bytes.split_first()?;
+    let (argument, least, length) = match first & 0x1f {
+        short @ 0..24 => (u64::from(short), 0, 1),
+        24 => (u64::from(*rest.first()?), 24, 2),
+        25 => (u16::from_be_bytes(*rest.first_chunk()?).into(), 0x100, 3),
+        26 => (u32::from_be_bytes(*rest.first_chunk()?).into(), 0x1_0000, 5),
+        27 => (u64::from_be_bytes(*rest.first_chunk()?), 0x1_0000_0000, 9),
+        _ => return None,
+    };
+    if argument < least {
+        return None;
     }
+    let size = usize::try_from(argument).ok();
+    let header = match first >> 5 {
+        0 => Header::Positive(argument),
+        1 => Header::Negative(argument),
+        2 => Header::Bytes(Some(size?)),
+        3 => Header::Text(Some(size?)),
+        4 => Header::Array(Some(size?)),
+        5 => Header::Map(Some(size?)),
+        6 => Header::Tag(argument),
+        _ => return None,
+    };
+    Some((header, length))
 }
 
 /// The header that one byte is, unless more bytes belong to it or it is none of a row's.

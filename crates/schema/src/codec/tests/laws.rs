@@ -155,3 +155,60 @@ fn large_byte_strings_and_texts_come_back() {
         );
     }
 }
+
+/// Headers are spelled and read here, but for floats: as ciborium does it.
+mod headers {
+    use ciborium_ll::{Decoder, Header};
+
+    use super::*;
+    use crate::codec::{from_long_header, from_short_header, header_bytes, header_bytes_of_any};
+
+    fn header() -> impl Strategy<Value = Header> {
+        let length = || wide_u64().prop_map(|length| Some(length as usize));
+        prop_oneof![
+            wide_u64().prop_map(Header::Positive),
+            wide_u64().prop_map(Header::Negative),
+            wide_u64().prop_map(Header::Tag),
+            length().prop_map(Header::Bytes),
+            length().prop_map(Header::Text),
+            length().prop_map(Header::Array),
+            length().prop_map(Header::Map),
+            (20_u8..23).prop_map(Header::Simple),
+            any::<f64>().prop_map(Header::Float),
+        ]
+    }
+
+    /// What is read of bytes, by the quick ways.
+    fn read(bytes: &[u8]) -> Option<(Header, usize)> {
+        let short = bytes.first().copied().and_then(from_short_header);
+        short
+            .map(|header| (header, 1))
+            .or_else(|| from_long_header(bytes))
+    }
+
+    proptest! {
+        #[test]
+        fn are_spelled_as_ciborium_spells_them(header in header()) {
+            let (bytes, length) = header_bytes(header);
+            prop_assert_eq!((bytes, length), header_bytes_of_any(header));
+            if !matches!(header, Header::Float(_)) {
+                prop_assert_eq!(read(&bytes[..length]), Some((header, length)));
+                prop_assert_eq!(read(&bytes[..length - 1]), None);
+            }
+        }
+
+        #[test]
+        fn are_read_as_ciborium_reads_them(
+            first in any::<u8>(), zeros in 0_usize..9, rest in vec(any::<u8>(), 0..9),
+        ) {
+            let bytes = [vec![first], vec![0; zeros], rest].concat();
+            if let Some((header, length)) = read(&bytes) {
+                let mut decoder = Decoder::from(bytes.as_slice());
+                prop_assert_eq!(decoder.pull().unwrap(), header);
+                prop_assert_eq!(decoder.offset(), length);
+                let (canonical, canonical_length) = header_bytes_of_any(header);
+                prop_assert_eq!(&bytes[..length], &canonical[..canonical_length]);
+            }
+        }
+    }
+}

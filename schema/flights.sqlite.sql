@@ -441,7 +441,7 @@ row.name	String
 index carrier	the primary index
 index carrier.carrier	column 1 (text ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__airlines__by_carrier', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -462,7 +462,7 @@ row.tzone	Option<String>
 index faa	the primary index
 index faa.faa	column 1 (text ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__airports__by_faa', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -484,7 +484,7 @@ row.engine	String
 index tailnum	the primary index
 index tailnum.tailnum	column 1 (text ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__planes__by_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -501,7 +501,7 @@ index table	the primary index
 index table.table	column 1 (text ascending)
 rows	one row a key
 history	kept',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__files_loaded__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -520,7 +520,7 @@ index day.month	column 1 (integer ascending)
 index day.day	column 2 (integer ascending)
 rows	one row a key
 history	kept',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__days_amended__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -546,7 +546,7 @@ index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (integer ascending)
 index key.key_2	column 3 (integer ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -568,7 +568,7 @@ row.value.3	i64
 index carrier	the primary index
 index carrier.key	column 1 (text ascending)
 rows	any number of rows a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day__by_carrier', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -594,7 +594,7 @@ index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (integer ascending)
 index key.key_2	column 3 (integer ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day_join_airlines_sum_by_key__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -620,7 +620,7 @@ index delay_minutes	a secondary index
 index delay_minutes.delay_minutes	column 1 (integer descending)
 rows	any number of rows a key
 history	kept',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__carrier_days__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -642,7 +642,7 @@ index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -661,7 +661,7 @@ row.miles	i64
 index origin	the primary index
 index origin.origin	column 1 (text ascending)
 rows	any number of rows a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route_map__by_origin', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -680,7 +680,7 @@ row.miles	i64
 index dest	the primary index
 index dest.dest	column 1 (text ascending)
 rows	any number of rows a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route_map_join_airports_plus_flights_sum_by_route_map_plus_flights_sum_by_route_map_join_airports_map_negate__by_dest', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -703,7 +703,7 @@ index flights	a secondary index
 index flights.flights	column 1 (integer descending)
 rows	any number of rows a key
 history	kept',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__routes__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -722,7 +722,7 @@ row.value.1.1	i64
 index key	the primary index
 index key.key	column 1 (text or none ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -739,7 +739,7 @@ row.miles	i64
 index tailnum	the primary index
 index tailnum.tailnum	column 1 (text or none ascending)
 rows	any number of rows a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum_map__by_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -761,7 +761,7 @@ row.engine	String
 index some_tailnum	the primary index
 index some_tailnum.key	column 1 (text or none ascending)
 rows	any number of rows a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__planes__by_some_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -780,7 +780,7 @@ row.value.1.1	i64
 index key	the primary index
 index key.key	column 1 (text or none ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum_map_join_planes_plus_flights_sum_by_tailnum_map_plus_flights_sum_by_tailnum_map_join_planes_map_negate_sum_by_manufacturer__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -799,7 +799,7 @@ index flights	a secondary index
 index flights.flights	column 1 (integer descending)
 rows	any number of rows a key
 history	kept',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__manufacturers__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -823,7 +823,7 @@ index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -845,7 +845,7 @@ index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour__by_key', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -874,7 +874,7 @@ index hour	the primary index
 index hour.origin	column 1 (text ascending)
 index hour.time_hour	column 2 (text ascending)
 rows	any number of rows a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__weather__by_hour', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -895,7 +895,7 @@ row.value.1.3	i64
 index key	the primary index
 index key.key	column 1 (integer ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour_join_weather_sum_by_key__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -914,7 +914,7 @@ index miles	the primary index
 index miles.miles	column 1 (integer ascending)
 rows	any number of rows a key
 history	kept',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__visibility__view', 0);
-INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('flights', 0, 0, 1);
+INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('flights', 0, 0, 2);

@@ -158,7 +158,7 @@ row.price	i64
 index name	the primary index
 index name.name	column 1 (text ascending)
 rows	any number of rows a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__products__by_name', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -174,7 +174,7 @@ row.qty	i64
 index product_name	the primary index
 index product_name.product_name	column 1 (text ascending)
 rows	any number of rows a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__line_items__by_product_name', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -191,7 +191,7 @@ row.value.1	i64
 index key	the primary index
 index key.key	column 1 (integer ascending)
 rows	one row a key',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__products_join_line_items_sum_by_basket_id__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -207,7 +207,7 @@ index basket_id	the primary index
 index basket_id.basket_id	column 1 (integer ascending)
 rows	any number of rows a key
 history	kept',
-  1
+  2
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__receipts__view', 0);
-INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('receipts', 0, 0, 1);
+INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('receipts', 0, 0, 2);

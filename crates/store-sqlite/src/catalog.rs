@@ -10,6 +10,9 @@ use crate::ddl::{CATALOG_TABLES, index_name, schema_sql};
 use crate::error::Context;
 use crate::history;
 
+/// The oldest format of tables that can be read: before it their rows and the columns of their keys were written otherwise.
+const OLDEST_FORMAT: i64 = 2;
+
 /// The columns of the catalog, as they are read.
 pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \"format_version\"";
 
@@ -54,6 +57,7 @@ fn check_snapshot(conn: &Connection, graph: &Graph) -> Result<Found, Error> {
         .optional()
         .context(doing)?;
     catalog::check_format(graph, clock)?;
+    catalog::refuse_older(graph, clock, OLDEST_FORMAT)?;
     let stored = stored_entries(conn, graph.name()).context(doing)?;
     let of_graph = entries(graph, None);
     let found = catalog::check_entries(graph, &of_graph, &stored, clock.is_some())?;

@@ -229,12 +229,17 @@ pub(crate) fn push_column(index: &IndexSchema, column: &Column, lines: &mut Vec<
     let storage = storage(column.column_type);
     let stored = quote(&stored_name(index, column));
     if column.nullable {
+        let cases: Vec<String> = storage
+            .types()
+            .iter()
+            .map(|name| format!("WHEN '{name}' THEN {stored}"))
+            .collect();
         lines.push(format!("{stored} ANY NOT NULL"));
         lines.push(format!(
-            "{} {} GENERATED ALWAYS AS (CASE typeof({stored}) WHEN '{}' THEN {stored} END) VIRTUAL",
+            "{} {} GENERATED ALWAYS AS (CASE typeof({stored}) {} END) VIRTUAL",
             quote(&column.sql_name(&index.name)),
             storage.sql(),
-            storage.type_of(),
+            cases.join(" "),
         ));
     } else {
         lines.push(format!("{stored} {} NOT NULL", storage.sql()));

@@ -1,6 +1,7 @@
 //! Drives a tick over a SQLite connection that is inside a transaction: has its fetches answered, writes the commit. It
 //! begins and ends no transaction.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use deltaview_graph::{Change, Commit, Fetch, Graph, Step, Table, TableId, WorkingSet, Write};
@@ -14,14 +15,36 @@ use crate::fetch::Reader;
 use crate::history::History;
 use crate::hot::HotSet;
 use crate::packed::Packing;
+use crate::ranges::Searches;
+use crate::scan::IndexScan;
 use crate::shared::{self, Groups};
-use crate::statements::{Part, Statements};
+use crate::statements::{Part, Statements, key_columns};
 use crate::write::Writer;
 
 /// A graph with the statements of its tables. It has no connection.
 pub(crate) struct Engine {
     pub(crate) graph: Graph,
     pub(crate) tables: BTreeMap<TableId, EngineTable>,
+    /// The time that was drawn last, if it was complete with its transaction: most probably still the last one.
+    last: Cell<Option<i64>>,
+}
+
+/// A time that is complete with the transaction that it was drawn in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DrawnTime {
+    pub(crate) time: i64,
+    /// Whether somebody may follow a view of the graph.
+    may_be_followed: bool,
+}
+
+impl DrawnTime {
+    /// One of which no more is known.
+    pub(crate) fn of(time: i64) -> Self {
+        Self {
+            time,
+            may_be_followed: true,
+        }
+    }
 }
 
 /// A table with its statements; or the part of a shared one.
@@ -37,6 +60,10 @@ pub(crate) struct EngineTable {
     /// Whether groups are kept in it.
     has_groups: bool,
     pub(crate) statements: Statements,
+    /// What reads ranges of its keys, for a tick.
+    pub(crate) walks: Searches,
+    /// What reads each of its indexes, in order, for those who read a view.
+    pub(crate) scans: Vec<IndexScan>,
     pub(crate) history: Option<History>,
 }
 
@@ -48,6 +75,7 @@ impl EngineTable {
             None => (table.schema(), Part::Data),
         };
         let mut tables = graph.tables().iter();
+        let statements = Statements::of(schema, part);
         Self {
             schema: schema.clone(),
             vertex: table.schema().vertex.clone(),
@@ -57,7 +85,11 @@ impl EngineTable {
             part,
             shown_in,
             has_groups: tables.any(|other| graph.view_of_groups(other.id()) == Some(table.id())),
-            statements: Statements::of(schema, part),
+            walks: Searches::new(statements.fetch_all.clone(), key_columns(schema), None),
+            scans: (0..=schema.secondary.len())
+                .map(|position| IndexScan::of(schema, position))
+                .collect(),
+            statements,
         }
     }
 }
@@ -71,6 +103,7 @@ impl Engine {
         Self {
             graph: graph.clone(),
             tables,
+            last: Cell::new(None),
         }
     }
 
@@ -82,14 +115,17 @@ impl Engine {
         conn: &Connection,
         state: &mut WorkingSet,
         change: &Change,
-        time: i64,
+        drawn: DrawnTime,
         hot: &HotSet,
         in_callers: bool,
     ) -> Result<Commit, Error> {
+        let time = drawn.time;
         let step = self.graph.begin(state, change)?;
         let commit = self.compute_counting(conn, step, hot)?;
         self.write_counting(conn, &commit, Some(time), Some((state, hot)), in_callers)?;
-        feed::log(conn, &self.graph, &commit, time)?;
+        if drawn.may_be_followed {
+            feed::log(conn, &self.graph, &commit, time)?;
+        }
         self.remember(conn, &commit, time)?;
         Ok(commit)
     }
@@ -163,7 +199,7 @@ impl Engine {
             }
             if table.has_groups {
                 let groups = groups.remove(&id).unwrap_or_default();
-                shared::write(conn, table, &groups, Some((&writes, &count)))?;
+                shared::write(conn, table, &groups, Some((&writes, &count)), in_callers)?;
                 continue;
             }
             let mut writer = Writer::new(conn, &self.graph, table, in_callers);
@@ -173,7 +209,7 @@ impl Engine {
             })?;
         }
         for (view, groups) in groups {
-            shared::write(conn, &self.tables[&view], &groups, None)?;
+            shared::write(conn, &self.tables[&view], &groups, None, in_callers)?;
         }
         Ok(())
     }
@@ -216,9 +252,27 @@ impl Engine {
     /// Draws the next time and completes it, where nothing is in flight: all of the usual way of a change that the rules
     /// of many workers have a part in. Where the last time was abandoned, it is not complete, and nothing is in flight.
     ///
-    /// Two plain statements are half the work of one that also says what it has done.
-    pub(crate) fn draw(&self, conn: &Connection) -> Result<Option<i64>, Error> {
+    /// Where the last time is still the one that was drawn here before, and nobody follows a view, that is one statement, and
+    /// it says both. Otherwise it is two: one that also returned what it has done would be twice their work.
+    pub(crate) fn draw(&self, conn: &Connection) -> Result<Option<DrawnTime>, Error> {
         let graph = self.graph.name();
+        let last = self.last.take();
+        if let Some((last, next)) = last.and_then(|last| Some((last, last.checked_add(1)?))) {
+            let sql = "UPDATE \"deltaview_clock\" SET \"t\" = ?2, \"complete\" = ?2 \
+                       WHERE \"graph\" = ?1 AND \"t\" = ?3 AND \"complete\" = ?3 \
+                       AND NOT EXISTS (SELECT 1 FROM \"deltaview_cursors\" WHERE \"graph\" = ?1)";
+            let updated = conn
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.execute((graph, next, last)))
+                .context(|| self.writing_time())?;
+            if updated > 0 {
+                self.last.set(Some(next));
+                return Ok(Some(DrawnTime {
+                    time: next,
+                    may_be_followed: false,
+                }));
+            }
+        }
         let sql = "SELECT \"t\" + 1 FROM \"deltaview_clock\" WHERE \"graph\" = ?1 AND (\"t\" = \"complete\" OR \
                    NOT EXISTS (SELECT 1 FROM \"deltaview_times\" WHERE \"graph\" = ?1))";
         let next: Option<i64> = conn
@@ -231,8 +285,9 @@ impl Engine {
             conn.prepare_cached(sql)
                 .and_then(|mut statement| statement.execute((graph, next)))
                 .context(|| self.writing_time())?;
+            self.last.set(Some(next));
         }
-        Ok(next)
+        Ok(next.map(DrawnTime::of))
     }
 
     pub(crate) fn writing_time(&self) -> String {

@@ -1,6 +1,5 @@
 //! Answers what a tick must see: whole keys, single rows and ranges of the index, one prepared statement each.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use deltaview_graph::{Fetch, FetchKeys, FetchRange, Order, TickError, TickErrorKind};
@@ -47,21 +46,32 @@ impl<'a> Reader<'a> {
     fn all(&self, fetch: &mut Fetch) -> Result<(), Error> {
         let mut statement = self.statement(&self.table.statements.fetch_all)?;
         let mut rows = statement.query([]).context(|| self.doing())?;
+        let mut unpacked = Unpacked::default();
         while let Some(row) = rows.next().context(|| self.doing())? {
-            self.push(fetch, None, row)?;
+            if let Some(stored) = self.read_row(row, &mut unpacked)? {
+                self.push(fetch, None, &stored)?;
+            }
         }
         Ok(())
     }
 
     fn keys(&self, fetch: &mut Fetch, keys: usize) -> Result<(), Error> {
         let mut statement = self.statement(&self.table.statements.fetch)?;
+        let (mut unpacked, mut key) = (Unpacked::default(), Vec::new());
         for position in 0..keys {
             (self.count)(0);
-            bind_fetch(&mut statement, fetch, position, &self.table.schema)
-                .context(|| self.doing())?;
+            let mut values = Vec::with_capacity(self.table.schema.primary.columns.len());
+            fetch.key(position, &mut values);
+            key.clear();
+            key.extend(values.into_iter().map(KeyValue::into_owned));
+            bind_fetch(&mut statement, &key, &self.table.schema).context(|| self.doing())?;
             let mut rows = statement.raw_query();
             while let Some(row) = rows.next().context(|| self.doing())? {
-                self.push(fetch, Some(position), row)?;
+                let (packing, part) = (&self.table.packing, self.table.part);
+                let stored = StoredRow::read_of_key(row, packing, part, &key, &mut unpacked);
+                if let Some(stored) = stored.context(|| self.doing())? {
+                    self.push(fetch, Some(position), &stored)?;
+                }
             }
         }
         Ok(())
@@ -104,7 +114,7 @@ impl<'a> Reader<'a> {
         let read = self.read(&parts, order, &mut |row| {
             (self.count)(row.row.len());
             fetch
-                .push_in_range(position, row.identity, Some(&row.row), row.weight)
+                .push_in_range(position, row.identity, Some(row.row), row.weight)
                 .map_err(|kind| self.damaged(kind))
         })?;
         if read.is_continue() {
@@ -120,16 +130,15 @@ impl<'a> Reader<'a> {
         order: Order,
         visit: &mut dyn FnMut(&StoredRow<'_>) -> Result<ControlFlow<()>, Error>,
     ) -> Result<ControlFlow<()>, Error> {
-        let columns = key_columns(&self.table.schema);
+        let mut unpacked = Unpacked::default();
         for part in parts {
-            let filter = part.filter(&columns, order == Order::Backward);
-            let sql = format!("{}{filter}", self.table.statements.fetch_all);
+            let sql = self.table.walks.sql(part, order == Order::Backward);
             let mut statement = self.statement(&sql)?;
             let mut rows = statement
                 .query(params_from_iter(part.bound()))
                 .context(|| self.doing())?;
             while let Some(row) = rows.next().context(|| self.doing())? {
-                if let Some(stored) = self.read_row(row)?
+                if let Some(stored) = self.read_row(row, &mut unpacked)?
                     && visit(&stored)?.is_break()
                 {
                     return Ok(ControlFlow::Break(()));
@@ -139,18 +148,25 @@ impl<'a> Reader<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn push(&self, fetch: &mut Fetch, key: Option<usize>, row: &Row<'_>) -> Result<(), Error> {
-        let Some(stored) = self.read_row(row)? else {
-            return Ok(());
-        };
+    fn push(
+        &self,
+        fetch: &mut Fetch,
+        key: Option<usize>,
+        stored: &StoredRow<'_>,
+    ) -> Result<(), Error> {
         (self.count)(stored.row.len());
         fetch
-            .push(key, stored.identity, Some(&stored.row), stored.weight)
+            .push(key, stored.identity, Some(stored.row), stored.weight)
             .map_err(|kind| self.damaged(kind))
     }
 
-    fn read_row<'r>(&self, row: &'r Row<'_>) -> Result<Option<StoredRow<'r>>, Error> {
-        StoredRow::read(row, &self.table.packing, self.table.part).context(|| self.doing())
+    fn read_row<'r>(
+        &self,
+        row: &'r Row<'_>,
+        unpacked: &'r mut Unpacked,
+    ) -> Result<Option<StoredRow<'r>>, Error> {
+        StoredRow::read(row, &self.table.packing, self.table.part, unpacked)
+            .context(|| self.doing())
     }
 
     fn damaged(&self, kind: TickErrorKind) -> Error {
@@ -178,20 +194,15 @@ fn parts(range: &FetchRange<'_>, schema: &TableSchema) -> Vec<Range> {
         .map(|(value, column)| owned(value, column))
         .collect();
     let inclusive = range.start.as_ref().is_none_or(|start| start.inclusive);
-    let after: Vec<Range> = Range::after(&key, group).collect();
-    let first = inclusive.then(|| Range::equal(key));
-    first.into_iter().chain(after).collect()
+    Range::from(&key, group, inclusive, &key_columns(schema))
 }
 
 fn bind_fetch(
     statement: &mut CachedStatement<'_>,
-    fetch: &Fetch,
-    position: usize,
+    key: &[KeyValue<'_>],
     schema: &TableSchema,
 ) -> rusqlite::Result<()> {
-    let mut key = Vec::new();
-    fetch.key(position, &mut key);
-    for (place, value) in bind_key(&key, schema).enumerate() {
+    for (place, value) in bind_key(key, schema).enumerate() {
         statement.raw_bind_parameter(place + 1, value)?;
     }
     Ok(())
@@ -202,8 +213,15 @@ pub(crate) struct StoredRow<'r> {
     /// As it is stored.
     pub(crate) identity: &'r [u8],
     /// The row's encoding.
-    pub(crate) row: Cow<'r, [u8]>,
+    pub(crate) row: &'r [u8],
     pub(crate) weight: Weight,
+}
+
+/// Where rows are put together that are not stored as they are, one after the other.
+#[derive(Default)]
+pub(crate) struct Unpacked {
+    state: Vec<u8>,
+    row: Vec<u8>,
 }
 
 impl<'r> StoredRow<'r> {
@@ -215,32 +233,52 @@ impl<'r> StoredRow<'r> {
         row: &'r Row<'_>,
         packing: &Packing,
         part: Part,
+        unpacked: &'r mut Unpacked,
+    ) -> rusqlite::Result<Option<Self>> {
+        let of_key = |number| row.get_ref(Self::COLUMNS + number).ok();
+        let first = Self::COLUMNS + packing.columns().len();
+        Self::read_with(row, packing, (part, first), of_key, unpacked)
+    }
+
+    /// The same of what was looked for by its key, which is not read again.
+    pub(crate) fn read_of_key(
+        row: &'r Row<'_>,
+        packing: &Packing,
+        part: Part,
+        key: &[KeyValue<'_>],
+        unpacked: &'r mut Unpacked,
+    ) -> rusqlite::Result<Option<Self>> {
+        let of_key = |number| packing.value(key, number);
+        Self::read_with(row, packing, (part, Self::COLUMNS), of_key, unpacked)
+    }
+
+    /// Of a state the data of the view is in that column.
+    fn read_with<'v>(
+        row: &'r Row<'_>,
+        packing: &Packing,
+        (part, column_of_data): (Part, usize),
+        of_key: impl Fn(usize) -> Option<ValueRef<'v>>,
+        unpacked: &'r mut Unpacked,
     ) -> rusqlite::Result<Option<Self>> {
         let bytes = |column: usize| -> rusqlite::Result<Option<&'r [u8]>> {
-            match row.get_ref(column)? {
-                ValueRef::Null => Ok(None),
-                value => Ok(Some(value.as_blob()?)),
-            }
+            row.get_ref(column)?
+                .as_blob_or_null()
+                .map_err(rusqlite::Error::from)
         };
         let (identity, data) = (bytes(0)?, bytes(1)?);
         let Some(stored) = data.or(identity) else {
             return Ok(None);
         };
-        let value = |number| match row.get_ref(Self::COLUMNS + number) {
-            Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => Some(bytes),
-            _ => None,
-        };
-        let row_bytes = match part {
-            Part::Data => packing.unpack(stored, value),
+        let stored = match part {
+            Part::Data => stored,
             Part::State => {
-                let data = bytes(Self::COLUMNS + packing.columns().len())?;
-                let whole = shared::whole(stored, data);
-                Cow::Owned(packing.unpack_owned(whole, value))
+                let data = bytes(column_of_data)?;
+                shared::whole(stored, data, &mut unpacked.state)
             }
         };
         Ok(Some(Self {
             identity: identity.unwrap_or_default(),
-            row: row_bytes,
+            row: packing.unpack(stored, of_key, &mut unpacked.row),
             weight: row.get(2)?,
         }))
     }
@@ -251,7 +289,7 @@ impl<'r> StoredRow<'r> {
         let data = row.get_ref(1)?.as_blob_or_null()?;
         Ok(Self {
             identity,
-            row: Cow::Borrowed(data.unwrap_or(identity)),
+            row: data.unwrap_or(identity),
             weight: row.get(2)?,
         })
     }

@@ -52,8 +52,11 @@
 //! nor `c`. Index columns can be queried by name, `ixd__<index>__<field>`, and `None` is NULL in them.
 //!
 //! A view of an aggregate by the key of its groups is one table with the aggregate's state, which is in `state`; `data` is
-//! NULL in a group that is not put out. Of a row that is stored beside its key, what repeats text or bytes of the key is left
-//! out: the first bytes of `identity` and of `data` say where they were, one byte a column.
+//! NULL in a group that is not put out. Of a row that is stored beside its key, what repeats the key is left out: the first
+//! byte of `identity` and of `data` says where that was.
+//!
+//! A number of 64 bits without sign is an integer in a column of a key as long as SQLite has it, and behind that 8 bytes,
+//! which SQLite orders after all integers.
 //!
 //! A key of a WITHOUT ROWID table can't be NULL. So a column that can hold `None` is stored as `ixk__<index>__<field>`,
 //! which has a value of a lesser type in the place of NULL (−∞ before integers, 0 before text and bytes), and

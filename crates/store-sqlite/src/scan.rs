@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops;
 
 use deltaview_graph::{Bounds, Order, TickError, TickErrorKind};
-use deltaview_schema::{Column, Index, IndexKey, IndexSchema, Row, TableSchema, codec};
+use deltaview_schema::{Index, IndexKey, IndexSchema, Row, TableSchema, codec};
 use deltaview_store::{Error, Rows};
 use deltaview_zset::Weight;
 use rusqlite::types::{Value, ValueRef};
@@ -13,9 +13,8 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::engine::EngineTable;
 use crate::error::Context;
-use crate::fetch::StoredRow;
-use crate::packed::Packing;
-use crate::ranges::Range;
+use crate::fetch::{StoredRow, Unpacked};
+use crate::ranges::{Range, Searches};
 use crate::statements::{Ordered, Part, index_columns, key_columns, quote, row_columns};
 use crate::values::{bind, bind_key, owned};
 
@@ -32,7 +31,8 @@ impl<'c> ReadTransaction<'c> {
     /// Begins a read transaction, or joins the one that is open. Inside a transaction of the caller's it does nothing.
     pub(crate) fn begin(conn: &'c Connection, readers: &'c Cell<usize>) -> Result<Self, Error> {
         if readers.get() == 0 && conn.is_autocommit() {
-            conn.execute_batch("BEGIN")
+            conn.prepare_cached("BEGIN")
+                .and_then(|mut begin| begin.execute([]))
                 .context(|| "beginning to read".to_string())?;
             readers.set(1);
         } else if readers.get() > 0 {
@@ -49,7 +49,10 @@ impl Drop for ReadTransaction<'_> {
             1 => {
                 self.readers.set(0);
                 // It has written nothing: whether it commits does not matter.
-                let _ = self.conn.execute_batch("COMMIT");
+                let _ = self
+                    .conn
+                    .prepare_cached("COMMIT")
+                    .and_then(|mut commit| commit.execute([]));
             }
             more => self.readers.set(more - 1),
         }
@@ -82,24 +85,62 @@ pub(crate) fn one<T: Row, K: IndexKey>(
     let Some(row) = rows.next().context(doing)? else {
         return Ok(Some(None));
     };
-    let Some(stored) = StoredRow::read(row, &table.packing, Part::Data).context(doing)? else {
+    let mut unpacked = Unpacked::default();
+    let packing = &table.packing;
+    let stored = StoredRow::read_of_key(row, packing, Part::Data, &values, &mut unpacked);
+    let Some(stored) = stored.context(doing)? else {
         return Ok(Some(None));
     };
-    let decoded = codec::decode::<T>(&stored.row).ok();
+    let decoded = codec::decode::<T>(stored.row).ok();
     let decoded = decoded.filter(|row| index.key(row) == *key);
     Ok(decoded.map(|row| Some((row, stored.weight))))
+}
+
+/// How a table is read in the order of one of its indexes. It is made once a table.
+#[derive(Debug)]
+pub(crate) struct IndexScan {
+    searches: Searches,
+    /// Which columns of what is read have the index down to the single row, in its order.
+    places: Vec<usize>,
+}
+
+impl IndexScan {
+    /// That of an index of a table: 0 is the primary one.
+    pub(crate) fn of(schema: &TableSchema, position: usize) -> Self {
+        let columns = index_columns(schema, position);
+        let mut read = row_columns(schema, Part::Data);
+        let places = columns.names().map(|name| {
+            let known = read.iter().position(|column| column == name);
+            known.unwrap_or_else(|| {
+                read.push(name.to_string());
+                read.len() - 1
+            })
+        });
+        let places = places.collect();
+        let select = format!(
+            "SELECT {} FROM {}",
+            read.join(", "),
+            quote(&schema.name(None))
+        );
+        Self {
+            searches: Searches::new(select, columns, Some(PAGE)),
+            places,
+        }
+    }
+
+    fn columns(&self) -> &Ordered {
+        &self.searches.columns
+    }
 }
 
 /// What is read, and how.
 pub(crate) struct Scan<'c, T, K> {
     conn: &'c Connection,
     _transaction: ReadTransaction<'c>,
-    schema: &'c TableSchema,
-    packing: Packing,
+    table: &'c EngineTable,
     index: Index<T, K>,
     /// 0 for the primary index, 1 for the first secondary one.
     position: usize,
-    columns: Ordered,
     reverse: bool,
     /// Where reading stops.
     end: ops::Bound<K>,
@@ -115,7 +156,7 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
     pub(crate) fn rows(
         conn: &'c Connection,
         transaction: ReadTransaction<'c>,
-        schema: &'c TableSchema,
+        table: &'c EngineTable,
         index: (&Index<T, K>, usize),
         bounds: Bounds<K>,
         order: Order,
@@ -125,25 +166,19 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         }
         let (index, position) = index;
         let reverse = order == Order::Backward;
-        let (start, end) = if reverse {
-            (bounds.end, bounds.start)
-        } else {
-            (bounds.start, bounds.end)
-        };
-        let mut ranges = ranges_from(&start, &schema.index_at(position).columns);
-        if matches!((&start, &end), (ops::Bound::Included(start), ops::Bound::Included(end)) if start == end)
-        {
-            // One key: what comes after it need not be looked for.
-            ranges.truncate(1);
-        }
+        let ranges = ranges_of(
+            &bounds,
+            order,
+            table.scans[position].columns(),
+            table.schema.index_at(position),
+        );
+        let end = if reverse { bounds.start } else { bounds.end };
         Rows::new(Self {
             conn,
             _transaction: transaction,
-            schema,
-            packing: Packing::of(schema),
+            table,
             index: index.clone(),
             position,
-            columns: index_columns(schema, position),
             reverse,
             end,
             ranges,
@@ -167,17 +202,18 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
 
     /// Reads up to a page of a range. Where the page is full, what comes after its last row is still to be read.
     fn read(&mut self, range: &Range) -> Result<(), Error> {
-        let doing = || format!("reading table `{}`", self.schema.name(None));
-        let sql = self.sql(range);
+        let doing = || reading(self.table);
+        let scan = &self.table.scans[self.position];
+        let sql = scan.searches.sql(range, self.reverse);
         let mut statement = self.conn.prepare_cached(&sql).context(doing)?;
         let mut rows = statement
             .query(params_from_iter(range.bound()))
             .context(doing)?;
-        let mut last: Option<Vec<Value>> = None;
         let mut read = 0;
+        let mut unpacked = Unpacked::default();
         while let Some(row) = rows.next().context(doing)? {
             read += 1;
-            if let Some((key, decoded, weight)) = self.decode(row)? {
+            if let Some((key, decoded, weight)) = self.decode(row, &mut unpacked)? {
                 if self.is_beyond_end(&key) {
                     self.done = true;
                     return Ok(());
@@ -185,31 +221,16 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
                 self.page.push_back((decoded, weight));
             }
             if read == PAGE {
-                let cursor = (0..self.columns.0.len()).map(|column| row.get(self.first() + column));
-                last = Some(cursor.collect::<rusqlite::Result<_>>().context(doing)?);
+                let last = scan.places.iter().map(|place| row.get(*place));
+                let last: Vec<Value> = last.collect::<rusqlite::Result<_>>().context(doing)?;
+                // The ranges that were left come after the ones that the cursor leaves of this range.
+                for rest in range.after(&last, scan.columns()).into_iter().rev() {
+                    self.ranges.push_front(rest);
+                }
                 break;
             }
         }
-        if let Some(cursor) = last {
-            // The ranges that were left come after the ones that the cursor leaves of this range.
-            for rest in Range::after(&cursor, range.fixed.len()).rev() {
-                self.ranges.push_front(rest);
-            }
-        }
         Ok(())
-    }
-
-    fn sql(&self, range: &Range) -> String {
-        let mut select = row_columns(self.schema, Part::Data);
-        for name in self.columns.names() {
-            select.push_str(", ");
-            select.push_str(name);
-        }
-        format!(
-            "SELECT {select} FROM {}{} LIMIT {PAGE}",
-            quote(&self.schema.name(None)),
-            range.filter(&self.columns, self.reverse)
-        )
     }
 
     fn is_beyond_end(&self, key: &K) -> bool {
@@ -224,59 +245,66 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
 
     /// The row that is stored and its key, which it must be under: the order of what is read depends on that.
     /// None where the table is shared, and the row is the state of a group alone.
-    fn decode(&self, row: &rusqlite::Row<'_>) -> Result<Option<(K, T, Weight)>, Error> {
-        let doing = || format!("reading table `{}`", self.schema.name(None));
-        let stored = StoredRow::read(row, &self.packing, Part::Data).context(doing)?;
-        let Some(stored) = stored else {
+    fn decode(
+        &self,
+        row: &rusqlite::Row<'_>,
+        unpacked: &mut Unpacked,
+    ) -> Result<Option<(K, T, Weight)>, Error> {
+        let doing = || reading(self.table);
+        let stored = StoredRow::read(row, &self.table.packing, Part::Data, unpacked);
+        let Some(stored) = stored.context(doing)? else {
             return Ok(None);
         };
-        let decoded: T = codec::decode(&stored.row).map_err(|error| {
+        let decoded: T = codec::decode(stored.row).map_err(|error| {
             self.damaged(TickErrorKind::Decode {
-                table: self.schema.name(None),
+                table: self.table.name.clone(),
                 identity: self.name_of(row, &stored),
                 error,
             })
         })?;
         let key = self.index.key(&decoded);
-        let mut values = Vec::new();
+        let described = self.described();
+        let mut values = Vec::with_capacity(described.columns.len());
         key.values(&mut values);
-        for (position, (value, column)) in values.iter().zip(&self.described().columns).enumerate()
-        {
-            if row.get_ref(self.first() + position).context(doing)? != bind(value, column).0 {
+        let places = &self.table.scans[self.position].places;
+        for ((value, column), place) in values.iter().zip(&described.columns).zip(places) {
+            if row.get_ref(*place).context(doing)? != bind(value, column).0 {
                 return Err(self.damaged(TickErrorKind::KeyChanged {
-                    table: self.schema.name(None),
+                    table: self.table.name.clone(),
                     identity: self.name_of(row, &stored),
-                    index: self.described().name.clone(),
+                    index: described.name.clone(),
                 }));
             }
         }
         Ok(Some((key, decoded, stored.weight)))
     }
 
-    /// The place of the first column of the index.
-    fn first(&self) -> usize {
-        StoredRow::COLUMNS + self.packing.columns().len()
-    }
-
     fn described(&self) -> &IndexSchema {
-        self.schema.index_at(self.position)
+        self.table.schema.index_at(self.position)
     }
 
     fn damaged(&self, kind: TickErrorKind) -> Error {
-        TickError::new(&self.schema.graph, &self.schema.vertex, kind).into()
+        let schema = &self.table.schema;
+        TickError::new(&schema.graph, &schema.vertex, kind).into()
     }
 
     /// What tells the row from others: its identity, or its key in a table with one row a key.
     fn name_of(&self, row: &rusqlite::Row<'_>, stored: &StoredRow<'_>) -> String {
-        if !self.schema.unique {
+        let schema = &self.table.schema;
+        if !schema.unique {
             return literal(ValueRef::Blob(stored.identity));
         }
-        let primary = self.schema.primary.columns.len();
-        let first = self.first() + self.columns.0.len() - key_columns(self.schema).0.len();
-        let values = (first..first + primary)
-            .map(|column| row.get_ref(column).map_or_else(|_| String::new(), literal));
+        let places = &self.table.scans[self.position].places;
+        let key = &places[places.len() - key_columns(schema).0.len()..];
+        let values = key[..schema.primary.columns.len()]
+            .iter()
+            .map(|place| row.get_ref(*place).map_or_else(|_| String::new(), literal));
         values.collect::<Vec<_>>().join(", ")
     }
+}
+
+fn reading(table: &EngineTable) -> String {
+    format!("reading table `{}`", table.name)
 }
 
 /// A stored value as SQL writes it.
@@ -312,26 +340,32 @@ impl<T: Row, K: IndexKey> Iterator for Scan<'_, T, K> {
     }
 }
 
-/// The ranges from a bound to the end of the index.
-pub(crate) fn ranges_from<K: IndexKey>(
-    start: &ops::Bound<K>,
-    columns: &[Column],
+/// The ranges within bounds, from where reading begins to the end of the index: whoever reads stops where the bounds do.
+pub(crate) fn ranges_of<K: IndexKey>(
+    bounds: &Bounds<K>,
+    order: Order,
+    columns: &Ordered,
+    schema: &IndexSchema,
 ) -> VecDeque<Range> {
-    let (key, included) = match start {
-        ops::Bound::Unbounded => {
-            return VecDeque::from([Range::equal(Vec::new())]);
-        }
+    let (start, end) = match order {
+        Order::Forward => (&bounds.start, &bounds.end),
+        Order::Backward => (&bounds.end, &bounds.start),
+    };
+    let (key, inclusive) = match start {
+        ops::Bound::Unbounded => return VecDeque::from([Range::equal(Vec::new())]),
         ops::Bound::Included(key) => (key, true),
         ops::Bound::Excluded(key) => (key, false),
     };
     let mut values = Vec::new();
     key.values(&mut values);
-    let key: Vec<Value> = values
-        .iter()
-        .zip(columns)
+    let columns_of_key = values.iter().zip(&schema.columns);
+    let values: Vec<Value> = columns_of_key
         .map(|(value, column)| owned(value, column))
         .collect();
-    let after = Range::after(&key, 0);
-    let first = included.then(|| Range::equal(key.clone()));
-    first.into_iter().chain(after).collect()
+    let is_one_key = inclusive && matches!(end, ops::Bound::Included(end) if end == key);
+    if is_one_key {
+        // What comes after it need not be looked for.
+        return VecDeque::from([Range::equal(values)]);
+    }
+    Range::from(&values, 0, inclusive, columns).into()
 }

@@ -2,8 +2,8 @@
 //! the group in `state`. It owns how both are written and read together. Either may be missing: a group whose rows add up to
 //! nothing is not shown, and where an iteration goes stage by stage its groups are stored before the view.
 //!
-//! A state repeats most of the view's row. So it is stored as two bytes, how much of it is the beginning of the view's
-//! row and how much the end, and what is between.
+//! A state repeats most of the view's row. So it is stored as a byte, how much of it is the beginning of the view's row (four
+//! bits) and how much the end, and what is between. Where either is longer the byte is 255, and two more have the lengths.
 
 use std::cmp::Ordering;
 
@@ -19,6 +19,11 @@ use crate::packed::Packing;
 use crate::values::{Bound, bind_key};
 use crate::write::Held;
 
+/// What lengths that do not fit a byte together are marked by.
+const LONG: u8 = u8::MAX;
+/// The first length that does not fit four bits, with no byte of lengths like the mark.
+const TOO_LONG: usize = 15;
+
 /// A state as it is stored beside the data of its key.
 fn apart(state: &[u8], data: Option<&[u8]>, stored: &mut Vec<u8>) {
     let data = data.unwrap_or_default();
@@ -32,23 +37,34 @@ fn apart(state: &[u8], data: Option<&[u8]>, stored: &mut Vec<u8>) {
         longest - begin,
     );
     stored.clear();
-    for length in [begin, end] {
-        stored.push(u8::try_from(length).expect("no longer than the longest"));
+    let lengths = [begin, end].map(|it| u8::try_from(it).expect("no longer than the longest"));
+    if begin < TOO_LONG && end < TOO_LONG {
+        stored.push(lengths[0] << 4 | lengths[1]);
+    } else {
+        stored.push(LONG);
+        stored.extend_from_slice(&lengths);
     }
     stored.extend_from_slice(&state[begin..state.len() - end]);
 }
 
-/// A state as it was before it was stored. What is damaged comes out as something that does not decode.
-pub(crate) fn whole(stored: &[u8], data: Option<&[u8]>) -> Vec<u8> {
+/// A state as it was before it was stored. What is damaged comes out as something that does not decode. `state` is where
+/// it is put together.
+pub(crate) fn whole<'r>(stored: &'r [u8], data: Option<&[u8]>, state: &'r mut Vec<u8>) -> &'r [u8] {
     let data = data.unwrap_or_default();
-    let [begin, end, between @ ..] = stored else {
-        return stored.to_vec();
+    let (begin, end, between) = match stored {
+        [LONG, begin, end, between @ ..] => (*begin, *end, between),
+        [] | [LONG, ..] => return stored,
+        [lengths, between @ ..] => (lengths >> 4, lengths & 0xf, between),
     };
-    let (begin, end) = (usize::from(*begin), usize::from(*end));
+    let (begin, end) = (usize::from(begin), usize::from(end));
     if begin > data.len() || end > data.len() {
-        return stored.to_vec();
+        return stored;
     }
-    [&data[..begin], between, &data[data.len() - end..]].concat()
+    state.clear();
+    state.extend_from_slice(&data[..begin]);
+    state.extend_from_slice(between);
+    state.extend_from_slice(&data[data.len() - end..]);
+    state
 }
 
 /// What happens to a part of a row.
@@ -107,8 +123,9 @@ pub(crate) fn write(
     table: &EngineTable,
     groups: &Groups,
     view: Option<ViewWrites<'_>>,
+    in_callers: bool,
 ) -> Result<(), Error> {
-    let mut writer = Writer::new(conn, table);
+    let mut writer = Writer::new(conn, table, in_callers);
     let state_of = |data: &Option<std::ops::Range<usize>>| match data {
         Some(range) => Becomes::Row(&groups.bytes[range.clone()]),
         None => Becomes::Nothing,
@@ -162,12 +179,20 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(conn: &'a Connection, table: &'a EngineTable) -> Self {
+    fn new(conn: &'a Connection, table: &'a EngineTable, in_callers: bool) -> Self {
         let statements = &table.statements;
         Self {
             table,
             both: Held::new(conn, &statements.both),
-            put: Held::new(conn, &statements.put_both),
+            // A transaction of the caller's must outlive a full disk, as in `Writer` of all other tables.
+            put: Held::new(
+                conn,
+                if in_callers {
+                    &statements.put_both
+                } else {
+                    &statements.replace_both
+                },
+            ),
             delete: Held::new(conn, &statements.delete),
             data: Vec::new(),
             state: Vec::new(),
@@ -200,7 +225,8 @@ impl<'a> Writer<'a> {
             if let Some(row) = rows.next()? {
                 old_data = row.get::<_, Option<Vec<u8>>>(0)?;
                 let stored = row.get::<_, Option<Vec<u8>>>(1)?;
-                old_state = stored.map(|stored| whole(&stored, old_data.as_deref()));
+                old_state = stored
+                    .map(|stored| whole(&stored, old_data.as_deref(), &mut self.stored).to_vec());
             }
         }
         let packing = &self.table.packing;
@@ -250,7 +276,7 @@ mod tests {
         ) {
             let mut stored = Vec::new();
             apart(&state, data.as_deref(), &mut stored);
-            prop_assert_eq!(whole(&stored, data.as_deref()), state);
+            prop_assert_eq!(whole(&stored, data.as_deref(), &mut Vec::new()).to_vec(), state);
         }
 
         #[test]
@@ -258,7 +284,7 @@ mod tests {
             stored in prop::collection::vec(any::<u8>(), 0..40),
             data in prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
         ) {
-            whole(&stored, data.as_deref());
+            whole(&stored, data.as_deref(), &mut Vec::new());
         }
     }
 
@@ -266,6 +292,6 @@ mod tests {
     fn a_state_like_its_data_is_short() {
         let mut stored = Vec::new();
         apart(b"key 1, 99", Some(b"key 99"), &mut stored);
-        assert_eq!(stored, b"\x04\x021, ");
+        assert_eq!(stored, b"\x421, ");
     }
 }

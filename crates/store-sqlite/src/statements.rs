@@ -3,6 +3,7 @@
 
 use deltaview_schema::{Column, IndexSchema, TableSchema};
 
+use crate::fetch::StoredRow;
 use crate::packed::Packing;
 
 pub(crate) const IDENTITY: &str = "identity";
@@ -117,7 +118,7 @@ pub(crate) enum Part {
 
 /// The statements of one table.
 pub(crate) struct Statements {
-    /// The rows of a key: identity, data, weight.
+    /// The rows of a key: identity, data, weight; for a state also the data of the view.
     pub(crate) fetch: String,
     /// All rows: identity, data, weight. What follows can filter and order them.
     pub(crate) fetch_all: String,
@@ -125,6 +126,9 @@ pub(crate) struct Statements {
     pub(crate) weight: String,
     /// A table with one row a key: puts a row.
     pub(crate) put: String,
+    /// The same, but that SQLite does not take back what it has done where it fails halfway. In a table without further
+    /// indexes it then writes what is in the key's place without looking whether anything is.
+    pub(crate) replace: String,
     /// Inserts a row with its weight, unless it is there.
     pub(crate) insert: String,
     /// Adds a weight to a row, new or not, and returns the sum.
@@ -139,6 +143,8 @@ pub(crate) struct Statements {
     pub(crate) both: String,
     /// A shared table: puts a key with its data and its state.
     pub(crate) put_both: String,
+    /// The same, as `replace` is to `put`.
+    pub(crate) replace_both: String,
 }
 
 /// The weight of a row.
@@ -152,7 +158,19 @@ fn weight(schema: &TableSchema) -> String {
 
 /// What a row is read as: identity, data, weight, and the columns that are left out of the rows; behind them, for a state,
 /// the data of the view.
-pub(crate) fn row_columns(schema: &TableSchema, part: Part) -> String {
+pub(crate) fn row_columns(schema: &TableSchema, part: Part) -> Vec<String> {
+    let mut columns = row_columns_by_key(schema, part);
+    let of_key = Packing::of(schema);
+    let of_key = of_key.columns().iter().map(|column| {
+        let column = &schema.primary.columns[*column];
+        quote(&stored_name(&schema.primary, column))
+    });
+    columns.splice(StoredRow::COLUMNS..StoredRow::COLUMNS, of_key);
+    columns
+}
+
+/// The same without what whoever looks for a key has already.
+fn row_columns_by_key(schema: &TableSchema, part: Part) -> Vec<String> {
     let identity = if schema.has_identity() {
         quote(IDENTITY)
     } else {
@@ -162,15 +180,9 @@ pub(crate) fn row_columns(schema: &TableSchema, part: Part) -> String {
         Part::Data => DATA,
         Part::State => STATE,
     };
-    let mut columns = format!("{identity}, {}, {}", quote(data), weight(schema));
-    for column in Packing::of(schema).columns() {
-        let column = &schema.primary.columns[*column];
-        columns.push_str(", ");
-        columns.push_str(&quote(&stored_name(&schema.primary, column)));
-    }
+    let mut columns = vec![identity, quote(data), weight(schema)];
     if part == Part::State {
-        columns.push_str(", ");
-        columns.push_str(&quote(DATA));
+        columns.push(quote(DATA));
     }
     columns
 }
@@ -179,7 +191,7 @@ impl Statements {
     /// Those of a table, or of a part of it.
     pub(crate) fn of(schema: &TableSchema, part: Part) -> Self {
         let table = quote(&schema.name(None));
-        let row = row_columns(schema, part);
+        let row = row_columns(schema, part).join(", ");
         let key = key_columns(schema);
         let equal = |columns: &[&str], first: usize| {
             let terms: Vec<String> = columns
@@ -226,30 +238,45 @@ impl Statements {
         let count = quote(COUNT);
         let (data, state) = (quote(DATA), quote(STATE));
         let keys = key_names.len();
-        let put_both = format!(
-            "INSERT INTO {table} ({conflict}, {data}, {state}) VALUES ({}) ON CONFLICT ({conflict}) DO UPDATE SET \
-             {data} = excluded.{data}, {state} = excluded.{state}",
-            (1..=keys + 2)
-                .map(|i| format!("?{i}"))
-                .collect::<Vec<_>>()
-                .join(", ")
+        let both: Vec<String> = (1..=keys + 2).map(|i| format!("?{i}")).collect();
+        let both = format!(
+            "INTO {table} ({conflict}, {data}, {state}) VALUES ({})",
+            both.join(", ")
         );
+        let put_both = format!(
+            "INSERT {both} ON CONFLICT ({conflict}) DO UPDATE SET {data} = excluded.{data}, {state} = excluded.{state}"
+        );
+        let put = format!(
+            "{insert} ON CONFLICT ({conflict}) DO UPDATE SET {}",
+            replaced.join(", ")
+        );
+        let [replace, replace_both] = if schema.secondary.is_empty() {
+            [
+                insert.replacen("INSERT", "INSERT OR REPLACE", 1),
+                format!("INSERT OR REPLACE {both}"),
+            ]
+        } else {
+            [put.clone(), put_both.clone()]
+        };
         Self {
+            put,
+            replace,
+            replace_both,
             both: format!(
                 "SELECT {data}, {state} FROM {table} WHERE {}",
                 equal(&key_names, 1)
             ),
             put_both,
-            fetch: format!("SELECT {row} FROM {table} WHERE {}", equal(index_names, 1)),
+            fetch: format!(
+                "SELECT {} FROM {table} WHERE {}",
+                row_columns_by_key(schema, part).join(", "),
+                equal(index_names, 1)
+            ),
             fetch_all: format!("SELECT {row} FROM {table}"),
             weight: format!(
                 "SELECT {} FROM {table} WHERE {}",
                 weight(schema),
                 equal(&key_names, 1)
-            ),
-            put: format!(
-                "{insert} ON CONFLICT ({conflict}) DO UPDATE SET {}",
-                replaced.join(", ")
             ),
             insert: format!("{insert} ON CONFLICT ({conflict}) DO NOTHING"),
             add: format!(

@@ -236,11 +236,11 @@ impl SqliteStore {
         let mut state = WorkingSet::partial(&self.engine.graph);
         tx.execute_batch("SAVEPOINT deltaview").context(doing)?;
         let committed = match self.engine.draw_for(tx, options) {
-            Ok(Drawn::Time(time)) => {
+            Ok(Drawn::Time(drawn)) => {
                 let ran = self
                     .engine
-                    .run(tx, &mut state, change, time, &HotSet::none(), true);
-                ran.map(|commit| Committed::new(time, state.absorb(commit)))
+                    .run(tx, &mut state, change, drawn, &HotSet::none(), true);
+                ran.map(|commit| Committed::new(drawn.time, state.absorb(commit)))
             }
             Ok(Drawn::Committed(time)) => Ok(Committed::known_by_name(time)),
             Ok(Drawn::InTurn) => Err(self.not_in_a_transaction(options)),
@@ -291,8 +291,8 @@ impl SqliteStore {
             // Somebody else may have written since: nothing that was read before is trusted.
             self.state.forget();
         }
-        let time = match self.engine.draw_for(&self.conn, options)? {
-            Drawn::Time(time) => time,
+        let drawn = match self.engine.draw_for(&self.conn, options)? {
+            Drawn::Time(drawn) => drawn,
             Drawn::Committed(time) => return Ok(Committed::known_by_name(time)),
             Drawn::InTurn => {
                 drop(tx);
@@ -302,7 +302,7 @@ impl SqliteStore {
         let (conn, state) = (&self.conn, &mut self.state);
         let commit = self
             .engine
-            .run(conn, state, change, time, &self.hot, false)?;
+            .run(conn, state, change, drawn, &self.hot, false)?;
         reached(Work::AtOnce, Moment::Written);
         tx.commit().context(doing)?;
         reached(Work::AtOnce, Moment::Committed);
@@ -310,7 +310,7 @@ impl SqliteStore {
         if !self.hot.keep(&self.conn, &begun) {
             self.state.forget();
         }
-        Ok(Committed::new(time, changes))
+        Ok(Committed::new(drawn.time, changes))
     }
 
     /// One state, for as long as it lives.
@@ -432,7 +432,7 @@ impl Store for SqliteStore {
         Ok(Scan::rows(
             &self.conn,
             transaction,
-            schema,
+            self.engine.table(table.id()),
             (index, view.index()),
             bounds,
             order,

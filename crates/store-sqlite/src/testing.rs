@@ -4,7 +4,7 @@ use deltaview_graph::{Graph, TableId};
 use deltaview_schema::TableSchema;
 use rusqlite::{Connection, Row};
 
-use crate::fetch::StoredRow;
+use crate::fetch::{StoredRow, Unpacked};
 use crate::packed::Packing;
 use crate::statements::{Part, quote, row_columns};
 
@@ -42,7 +42,7 @@ impl Rows {
 
     /// The columns to select, before all others.
     pub fn columns(&self) -> String {
-        row_columns(&self.schema, self.part)
+        row_columns(&self.schema, self.part).join(", ")
     }
 
     /// How many those are.
@@ -57,11 +57,13 @@ impl Rows {
     ///
     /// SQLite's.
     pub fn read(&self, row: &Row<'_>) -> rusqlite::Result<Option<Stored>> {
-        let Some(stored) = StoredRow::read(row, &self.packing, self.part)? else {
+        let mut unpacked = Unpacked::default();
+        let stored = StoredRow::read(row, &self.packing, self.part, &mut unpacked)?;
+        let Some(stored) = stored else {
             return Ok(None);
         };
         let is_apart = row.get_ref(1)? != rusqlite::types::ValueRef::Null;
-        let bytes = stored.row.into_owned();
+        let bytes = stored.row.to_vec();
         Ok(Some(match (self.schema.has_identity(), is_apart) {
             (true, false) => (bytes, None, stored.weight),
             (true, true) => {

@@ -20,14 +20,41 @@ pub(crate) fn bind<'a>(value: &'a KeyValue<'_>, column: &Column) -> Bound<'a> {
         KeyValue::Bool(value) => ValueRef::Integer(i64::from(*value)),
         KeyValue::Int(value) => ValueRef::Integer(*value),
         KeyValue::Text(value) => ValueRef::Text(value.as_bytes()),
-        KeyValue::Bytes(value) => ValueRef::Blob(value),
+        KeyValue::Bytes(value) => match storage(column.column_type) {
+            Storage::Unsigned => of_unsigned(value),
+            _ => ValueRef::Blob(value),
+        },
     })
+}
+
+/// A number of 64 bits without sign, from its bytes: an integer where SQLite has it, which takes no more bytes than it must.
+/// SQLite orders blobs behind them.
+fn of_unsigned(bytes: &[u8]) -> ValueRef<'_> {
+    let number = bytes.try_into().map(u64::from_be_bytes);
+    match number.map(i64::try_from) {
+        Ok(Ok(number)) => ValueRef::Integer(number),
+        _ => ValueRef::Blob(bytes),
+    }
+}
+
+/// The number that was stored so; none if it is something else.
+pub(crate) fn unsigned(value: ValueRef<'_>) -> Option<u64> {
+    match value {
+        ValueRef::Integer(number) => u64::try_from(number).ok(),
+        ValueRef::Blob(bytes) => bytes.try_into().map(u64::from_be_bytes).ok(),
+        _ => None,
+    }
+}
+
+/// Whether it stands for `None` in a column that can be so.
+pub(crate) fn is_none(value: ValueRef<'_>, column_type: ColumnType) -> bool {
+    value == none_before(column_type)
 }
 
 /// What stands for `None`: SQLite orders numbers before text, and text before blobs.
 fn none_before(column_type: ColumnType) -> ValueRef<'static> {
     match storage(column_type) {
-        Storage::Integer => ValueRef::Real(f64::NEG_INFINITY),
+        Storage::Integer | Storage::Unsigned => ValueRef::Real(f64::NEG_INFINITY),
         Storage::Text | Storage::Blob => ValueRef::Integer(0),
     }
 }
@@ -36,6 +63,8 @@ fn none_before(column_type: ColumnType) -> ValueRef<'static> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Storage {
     Integer,
+    /// An integer, or 8 bytes for what is greater than the greatest that SQLite has.
+    Unsigned,
     Text,
     Blob,
 }
@@ -45,17 +74,19 @@ impl Storage {
     pub(crate) fn sql(self) -> &'static str {
         match self {
             Self::Integer => "INTEGER",
+            Self::Unsigned => "ANY",
             Self::Text => "TEXT",
             Self::Blob => "BLOB",
         }
     }
 
     /// What `typeof` says of it.
-    pub(crate) fn type_of(self) -> &'static str {
+    pub(crate) fn types(self) -> &'static [&'static str] {
         match self {
-            Self::Integer => "integer",
-            Self::Text => "text",
-            Self::Blob => "blob",
+            Self::Integer => &["integer"],
+            Self::Unsigned => &["integer", "blob"],
+            Self::Text => &["text"],
+            Self::Blob => &["blob"],
         }
     }
 }
@@ -65,6 +96,7 @@ pub(crate) fn storage(column_type: ColumnType) -> Storage {
     match column_type {
         ColumnType::Bool | ColumnType::Int => Storage::Integer,
         ColumnType::Text => Storage::Text,
+        ColumnType::Encoded("u64") => Storage::Unsigned,
         // Byte strings, UUIDs, and whatever has an order-preserving encoding.
         _ => Storage::Blob,
     }

@@ -99,7 +99,11 @@ impl<'a> Writer<'a> {
             graph,
             table,
             in_callers,
-            put: held(&statements.put),
+            put: held(if in_callers {
+                &statements.put
+            } else {
+                &statements.replace
+            }),
             insert: held(&statements.insert),
             add: held(&statements.add),
             set: held(&statements.set),

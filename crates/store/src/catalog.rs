@@ -8,8 +8,13 @@ use deltaview_schema::{TableSchema, describe_differences};
 
 use crate::{Error, ErrorKind};
 
-/// The version of the format of the tables. A database of a newer one is not opened.
-pub const FORMAT_VERSION: i64 = 1;
+/// The version of the format of the tables. A database of a newer one is not opened, and one that is older than a store can
+/// read is not either: see [`refuse_older`].
+///
+/// - 2: in SQLite a number of 64 bits without sign is an integer in the columns of keys, and a row is stored without the
+///   whole of its key. Postgres writes what it wrote before.
+/// - 1: the first.
+pub const FORMAT_VERSION: i64 = 2;
 
 /// What the catalog has of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +189,23 @@ pub fn check_format(graph: &Graph, clock: Option<i64>) -> Result<(), Error> {
         graph.name()
     );
     Err(Error::new(ErrorKind::NewerFormat, message))
+}
+
+/// Checks that the version of the format that the clock has of a graph is not older than the oldest that a store can read.
+/// Call it with [`check_format`].
+///
+/// # Errors
+///
+/// [`ErrorKind::OlderFormat`].
+pub fn refuse_older(graph: &Graph, clock: Option<i64>, oldest: i64) -> Result<(), Error> {
+    let Some(format_version) = clock.filter(|version| *version < oldest) else {
+        return Ok(());
+    };
+    let message = format!(
+        "graph `{}` has format version {format_version}, and this version of deltaview reads {oldest} at least. Nothing was          changed: open it with the version that wrote it, or make it anew from its inputs",
+        graph.name()
+    );
+    Err(Error::new(ErrorKind::OlderFormat, message))
 }
 
 /// Compares a graph with the entries that a database has of it, and with whether its clock has the graph.

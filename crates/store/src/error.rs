@@ -33,6 +33,8 @@ pub enum ErrorKind {
     NotADatabase,
     /// The database was made by a newer version of deltaview.
     NewerFormat,
+    /// The database was made by an older version of deltaview, which wrote its tables otherwise.
+    OlderFormat,
     /// The database can be read only.
     ReadOnly,
     /// The disk is full.

@@ -14,7 +14,6 @@ use rusqlite::{Connection, params_from_iter};
 use super::{Reader, parts};
 use crate::SqliteStore;
 use crate::engine::EngineTable;
-use crate::statements::key_columns;
 
 /// A group, a number that its place is made of, and what tells it from others there.
 type Item = (i8, i8, String);
@@ -150,11 +149,8 @@ fn a_row_is_found_by_its_key_and_its_identity() {
 /// Each part is a search of the primary key, and nothing is sorted.
 fn assert_searched(reader: &Reader<'_>, parts: &[super::Range], order: Order) {
     for part in parts {
-        let filter = part.filter(&key_columns(&reader.table.schema), order == Order::Backward);
-        let sql = format!(
-            "EXPLAIN QUERY PLAN {}{filter}",
-            reader.table.statements.fetch_all
-        );
+        let sql = reader.table.walks.sql(part, order == Order::Backward);
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
         let mut statement = reader.conn.prepare_cached(&sql).unwrap();
         let plan: Vec<String> = statement
             .query_map(params_from_iter(part.bound()), |row| row.get(3))

@@ -67,7 +67,7 @@ impl PastLog {
                 }
                 found.push_back((logged.time, Parts::default()));
             }
-            let row = logged.stored.row.as_ref();
+            let row = logged.stored.row;
             bytes += row.len();
             if let Some((_, parts)) = found.back_mut() {
                 parts.push(row, logged.stored.weight);

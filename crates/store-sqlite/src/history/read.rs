@@ -21,8 +21,8 @@ use super::{
 };
 use crate::error::Context;
 use crate::fetch::StoredRow;
-use crate::ranges::Range;
-use crate::scan::{literal, ranges_from};
+use crate::ranges::{Form, Range};
+use crate::scan::{literal, ranges_of};
 use crate::statements::{Direction, Ordered, Part, row_columns};
 use crate::values::bind;
 
@@ -55,7 +55,7 @@ pub(super) struct PastScan<'c, T, K> {
     /// What rows are ordered by, in the table itself and at a node.
     orders: [Ordered; 2],
     /// The statements: they differ by the place, and by the columns that a range has fixed and bounded.
-    statements: BTreeMap<(Kind, usize, bool), Rc<str>>,
+    statements: BTreeMap<(Kind, Form), Rc<str>>,
     /// Whether the heads of the streams were read.
     has_begun: bool,
     is_over: bool,
@@ -101,17 +101,13 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
     ) -> Self {
         let is_empty = bounds.is_empty() || time <= 0;
         let reverse = order == Order::Backward;
-        let (start, end) = if reverse {
-            (bounds.end, bounds.start)
-        } else {
-            (bounds.start, bounds.end)
-        };
-        let mut ranges = ranges_from(&start, &schema.index_at(position).columns);
-        let is_one_key = matches!((&start, &end), (ops::Bound::Included(start), ops::Bound::Included(end)) if start == end);
-        if is_one_key {
-            // What comes after it need not be looked for.
-            ranges.truncate(1);
-        }
+        let orders = [
+            index_columns(schema, position),
+            version_columns(schema, position),
+        ];
+        let ranges = ranges_of(&bounds, order, &orders[0], schema.index_at(position));
+        let is_one_key = matches!((&bounds.start, &bounds.end), (ops::Bound::Included(start), ops::Bound::Included(end)) if start == end);
+        let end = if reverse { bounds.start } else { bounds.end };
         let mut streams = Vec::new();
         if !is_empty {
             streams.push(Stream::new(Kind::Present, None, &ranges));
@@ -136,10 +132,7 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
             reverse,
             end,
             streams,
-            orders: [
-                index_columns(schema, position),
-                version_columns(schema, position),
-            ],
+            orders,
             statements: BTreeMap::new(),
             has_begun: false,
             is_over: false,
@@ -229,7 +222,8 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
                     (0..self.order(stream.kind).0.len()).map(|column| row.get(LEADING + column));
                 let cursor: Vec<Value> = cursor.collect::<rusqlite::Result<_>>().context(doing)?;
                 // The ranges that were left come after the ones that the cursor leaves of this range.
-                for rest in Range::after(&cursor, range.fixed.len()).rev() {
+                let after = range.after(&cursor, self.order(stream.kind));
+                for rest in after.into_iter().rev() {
                     stream.ranges.push_front(rest);
                 }
                 break;
@@ -244,19 +238,19 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
 
     /// The statement that reads a range.
     fn statement(&mut self, kind: Kind, range: &Range) -> Rc<str> {
-        let shape = (kind, range.fixed.len(), range.beyond.is_some());
+        let shape = (kind, range.form());
         if let Some(known) = self.statements.get(&shape) {
             return Rc::clone(known);
         }
-        let sql: Rc<str> = self.sql(kind, range).into();
+        let sql: Rc<str> = self.sql(kind, range.form()).into();
         self.statements.insert(shape, Rc::clone(&sql));
         sql
     }
 
     /// Behind the places of the range come the time and the most rows.
-    fn sql(&self, kind: Kind, range: &Range) -> String {
+    fn sql(&self, kind: Kind, range: Form) -> String {
         let (schema, order) = (&self.schema, self.order(kind));
-        let time = range.bound().count() + 1;
+        let time = range.places() + 1;
         let had_begun = Some(format!("{} <= ?{time}", quote(SINCE)));
         let was_not_over = Some(format!("{} > ?{time}", quote(UNTIL)));
         let versions = quote(&versions_of(schema));
@@ -269,7 +263,7 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
                 let mut by_end = primary_columns(schema);
                 by_end.0.push((quote(UNTIL), Direction::Ascending));
                 let first = range.filter_and(&by_end, false, was_not_over);
-                let none = (Range::equal(Vec::new()), Ordered(Vec::new()));
+                let none = (Range::equal(Vec::new()).form(), Ordered(Vec::new()));
                 (
                     format!("(SELECT * FROM {versions}{first} LIMIT 1)"),
                     none.0.filter_and(&none.1, false, had_begun),
@@ -295,7 +289,11 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
             }
         };
         let row = match kind {
-            Kind::Present => format!("{}, {}", row_columns(schema, Part::Data), quote(SINCE)),
+            Kind::Present => format!(
+                "{}, {}",
+                row_columns(schema, Part::Data).join(", "),
+                quote(SINCE)
+            ),
             _ => version_row(schema),
         };
         format!(
@@ -367,7 +365,7 @@ impl<K, T> Stream<K, T> {
         let node = node.map(Value::Integer);
         let at_node = |range: &Range| Range {
             fixed: node.iter().chain(&range.fixed).cloned().collect(),
-            beyond: range.beyond.clone(),
+            ..range.clone()
         };
         Self {
             kind,
@@ -409,7 +407,7 @@ pub(super) fn decode<T: Row>(
     row: &rusqlite::Row<'_>,
     columns: ops::Range<usize>,
 ) -> Result<T, Error> {
-    codec::decode(&stored.row).map_err(|error| {
+    codec::decode(stored.row).map_err(|error| {
         let kind = TickErrorKind::Decode {
             table: schema.name(None),
             identity: name_of(stored, row, columns),

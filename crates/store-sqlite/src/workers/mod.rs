@@ -21,7 +21,7 @@ pub(crate) use heart::Heart;
 use heart::Pulse;
 
 use crate::commit_points::{Moment, Work, reached};
-use crate::engine::Engine;
+use crate::engine::{DrawnTime, Engine};
 use crate::error::Context;
 use crate::feed::{self, millis, now};
 use crate::follow::Watch;
@@ -47,7 +47,7 @@ struct Way<'c> {
 /// What drawing a time came to.
 pub(crate) enum Drawn {
     /// It is complete with the transaction.
-    Time(i64),
+    Time(DrawnTime),
     /// The change was committed before.
     Committed(i64),
     /// Others go first, or it goes stage by stage.
@@ -95,7 +95,7 @@ impl Engine {
                 if let Some(id) = options.id() {
                     ledger::note(conn, graph, id, time)?;
                 }
-                Ok(Drawn::Time(time))
+                Ok(Drawn::Time(DrawnTime::of(time)))
             }
             AtOnce::Committed { time } => Ok(Drawn::Committed(time)),
             AtOnce::Busy | AtOnce::NotYet { .. } => Ok(Drawn::InTurn),
@@ -312,7 +312,14 @@ impl SqliteStore {
         let (commit, passed) = transact(&self.conn, engine, Work::AllStages, |tx, ledger, _| {
             let passed = way.course.pass(ledger, job)?;
             let time = job.ticket.time();
-            let commit = engine.run(tx, &mut state, change, time, &HotSet::none(), false)?;
+            let commit = engine.run(
+                tx,
+                &mut state,
+                change,
+                DrawnTime::of(time),
+                &HotSet::none(),
+                false,
+            )?;
             if let Passed::Complete { change_id, .. } = &passed {
                 ledger::note(tx, engine.graph.name(), change_id, time)?;
             }

@@ -168,6 +168,24 @@ fn a_newer_format_is_refused_and_kept() {
 }
 
 #[test]
+fn an_older_format_is_refused_and_kept() {
+    let (temp, shop) = (Temp::new(), shop());
+    drop(SqliteStore::open(temp.db(), &shop.graph).unwrap());
+    let sql = "UPDATE deltaview_clock SET format_version = 1";
+    temp.connection().execute_batch(sql).unwrap();
+    let before = temp.bytes();
+    for open in EACH_WAY {
+        let error = open(&temp.db(), &shop.graph).unwrap_err();
+        assert_error(
+            &error,
+            ErrorKind::OlderFormat,
+            &["`shop`", "version 1", "reads 2", "from its inputs"],
+        );
+        assert_eq!(temp.bytes(), before);
+    }
+}
+
+#[test]
 fn a_table_that_is_gone_is_named() {
     let (temp, shop) = (Temp::new(), shop());
     drop(SqliteStore::open(temp.db(), &shop.graph).unwrap());

@@ -52,10 +52,14 @@ impl Database for Tried {
             key.values(&mut values);
             for (position, (value, column)) in values.iter().zip(&index.columns).enumerate() {
                 let stored: Value = row.get(stored_rows.count() + position).unwrap();
-                assert_eq!(stored, expected_value(value), "{} of {key:?}", column.name);
+                let expected = expected_value(value, column.column_type);
+                assert_eq!(stored, expected, "{} of {key:?}", column.name);
                 let native = matches!(
                     column.column_type,
-                    ColumnType::Bool | ColumnType::Int | ColumnType::Text
+                    ColumnType::Bool
+                        | ColumnType::Int
+                        | ColumnType::Text
+                        | ColumnType::Encoded("u64")
                 );
                 assert!(
                     native || matches!(stored, Value::Blob(_) | Value::Null),
@@ -89,13 +93,19 @@ fn columns_and_order(index: &IndexSchema) -> (String, String) {
     )
 }
 
-/// What the column shows: the value itself, and NULL for `None`.
-fn expected_value(value: &KeyValue<'_>) -> Value {
+/// What the column shows: the value itself, and NULL for `None`. Of numbers of 64 bits without sign those that SQLite has are
+/// integers.
+fn expected_value(value: &KeyValue<'_>, column_type: ColumnType) -> Value {
     match value {
         KeyValue::Null => Value::Null,
         KeyValue::Bool(value) => Value::Integer(i64::from(*value)),
         KeyValue::Int(value) => Value::Integer(*value),
         KeyValue::Text(value) => Value::Text(value.to_string()),
-        KeyValue::Bytes(value) => Value::Blob(value.to_vec()),
+        KeyValue::Bytes(value) => match (column_type, <[u8; 8]>::try_from(&value[..])) {
+            (ColumnType::Encoded("u64"), Ok(bytes)) if bytes[0] < 0x80 => {
+                Value::Integer(i64::from_be_bytes(bytes))
+            }
+            _ => Value::Blob(value.to_vec()),
+        },
     }
 }

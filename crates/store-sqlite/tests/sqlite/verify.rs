@@ -22,6 +22,11 @@ fn tamper(store: &SqliteStore, sql: &str, data: &[u8]) {
     assert_eq!(changed, 1, "{sql}");
 }
 
+/// A row as it is stored with the whole of its key.
+fn stored<T: serde::Serialize>(row: &T) -> Vec<u8> {
+    [vec![0], codec::encode(row).unwrap()].concat()
+}
+
 fn sold(number: u64, of: u32, qty: i64, price: i64) -> Sold {
     Pair::new(item(number, of, qty), product(of, price))
 }
@@ -52,7 +57,7 @@ fn differ<T: std::fmt::Debug + PartialEq>(verified: &Verified<T>, expected: &[(T
 #[test]
 fn a_count_that_was_changed_is_found() {
     let (_temp, shop, store) = filled();
-    let sql = "UPDATE shop__sold__view SET c = 7 WHERE ixd__number__key = x'0000000000000002' AND ?1 = x''";
+    let sql = "UPDATE shop__sold__view SET c = 7 WHERE ixd__number__key = 2 AND ?1 = x''";
     tamper(&store, sql, &[]);
     let verified = store.verify(shop.sold).unwrap();
     differ(&verified, &[(sold(2, 1, 5, 3), 7, 1)]);
@@ -92,11 +97,7 @@ fn a_row_that_was_deleted_is_found() {
 fn a_row_that_was_added_is_found() {
     let (_temp, shop, store) = filled();
     let sql = "INSERT INTO shop__totals__view (ixd__key__key, data) VALUES (9, ?1)";
-    tamper(
-        &store,
-        sql,
-        &codec::encode(&Keyed::new(9_u32, 1_i64)).unwrap(),
-    );
+    tamper(&store, sql, &stored(&Keyed::new(9_u32, 1_i64)));
     differ::<Total>(
         &store.verify(shop.totals).unwrap(),
         &[(Keyed::new(9, 1), 1, 0)],
@@ -112,7 +113,7 @@ fn a_row_that_was_added_is_found() {
 #[test]
 fn data_that_was_changed_is_found() {
     let (_temp, shop, store) = filled();
-    let other = codec::encode(&sold(1, 1, 2, 4)).unwrap();
+    let other = stored(&sold(1, 1, 2, 4));
     tamper(
         &store,
         "UPDATE shop__sold__view SET data = ?1 WHERE ixd__qty__key = 2",
@@ -120,7 +121,7 @@ fn data_that_was_changed_is_found() {
     );
     let expected = [(sold(1, 1, 2, 4), 1, 0), (sold(1, 1, 2, 3), 0, 1)];
     differ(&store.verify(shop.sold).unwrap(), &expected);
-    let sum = codec::encode(&Keyed::new(2_u32, 21_i64)).unwrap();
+    let sum = stored(&Keyed::new(2_u32, 21_i64));
     tamper(
         &store,
         "UPDATE shop__totals__view SET data = ?1 WHERE ixd__key__key = 2",
@@ -129,7 +130,7 @@ fn data_that_was_changed_is_found() {
     let expected = [(Keyed::new(2, 21), 1, 0), (Keyed::new(2, 20), 0, 1)];
     differ::<Total>(&store.verify(shop.totals).unwrap(), &expected);
     // What is under another key than it says, or no row at all, is an error as in any other reading.
-    let other = codec::encode(&sold(1, 1, 9, 3)).unwrap();
+    let other = stored(&sold(1, 1, 9, 3));
     tamper(
         &store,
         "UPDATE shop__sold__view SET data = ?1 WHERE ixd__qty__key = 2",

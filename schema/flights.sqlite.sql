@@ -140,7 +140,7 @@ CREATE TABLE "flights__carrier_days__view" (
   "ixd__delay_minutes__delay_minutes" INTEGER NOT NULL,
   PRIMARY KEY ("ixd__day__carrier", "ixd__day__month", "ixd__day__day", "identity")
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX "flights__carrier_days__view__ix__delay_minutes" ON "flights__carrier_days__view" ("ixd__delay_minutes__delay_minutes" DESC, "identity");
+CREATE INDEX "flights__carrier_days__view__ix__delay_minutes" ON "flights__carrier_days__view" ("ixd__delay_minutes__delay_minutes" DESC, "ixd__day__carrier", "ixd__day__month", "ixd__day__day", "identity");
 CREATE TABLE "flights__flights_sum_by_route__groups" (
   "ixd__key__key_0" TEXT NOT NULL,
   "ixd__key__key_1" TEXT NOT NULL,
@@ -171,7 +171,7 @@ CREATE TABLE "flights__routes__view" (
   "ixd__flights__flights" INTEGER NOT NULL,
   PRIMARY KEY ("ixd__pair__origin", "ixd__pair__dest", "identity")
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX "flights__routes__view__ix__flights" ON "flights__routes__view" ("ixd__flights__flights" DESC, "identity");
+CREATE INDEX "flights__routes__view__ix__flights" ON "flights__routes__view" ("ixd__flights__flights" DESC, "ixd__pair__origin", "ixd__pair__dest", "identity");
 CREATE TABLE "flights__flights_sum_by_tailnum__groups" (
   "ixk__key__key" ANY NOT NULL,
   "ixd__key__key" TEXT GENERATED ALWAYS AS (CASE typeof("ixk__key__key") WHEN 'text' THEN "ixk__key__key" END) VIRTUAL,
@@ -210,7 +210,7 @@ CREATE TABLE "flights__manufacturers__view" (
   "ixd__flights__flights" INTEGER NOT NULL,
   PRIMARY KEY ("ixk__manufacturer__manufacturer", "identity")
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX "flights__manufacturers__view__ix__flights" ON "flights__manufacturers__view" ("ixd__flights__flights" DESC, "identity");
+CREATE INDEX "flights__manufacturers__view__ix__flights" ON "flights__manufacturers__view" ("ixd__flights__flights" DESC, "ixk__manufacturer__manufacturer", "identity");
 CREATE TABLE "flights__flights_sum_by_hour__groups" (
   "ixd__key__key_0" TEXT NOT NULL,
   "ixd__key__key_1" TEXT NOT NULL,

@@ -98,12 +98,10 @@ pub(crate) fn index_columns(schema: &TableSchema, index: usize) -> Ordered {
     if index == 0 {
         return key_columns(schema);
     }
+    // With the whole primary key, which SQLite has in each index in any case: rows that differ in their keys alone can have
+    // one identity, as it leaves out what the key has.
     let mut columns = ordered_by(schema.index_at(index));
-    if schema.has_identity() {
-        columns.push((quote(IDENTITY), Direction::Ascending));
-    } else {
-        columns.extend(ordered_by(&schema.primary));
-    }
+    columns.extend(key_columns(schema).0);
     Ordered(columns)
 }
 

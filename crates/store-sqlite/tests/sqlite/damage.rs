@@ -197,7 +197,7 @@ fn a_changed_closure_of_an_index_is_noticed() {
     assert_error(
         &error,
         ErrorKind::Corrupt,
-        &["`shop__left__by_id`", "x'820101'", "index `id`", "new name"],
+        &["`shop__left__by_id`", "x'038201'", "index `id`", "new name"],
     );
     assert!(matches!(
         error.tick().unwrap().kind(),

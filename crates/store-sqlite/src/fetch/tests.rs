@@ -85,7 +85,7 @@ fn check<O: IndexKey>(
                 if read.len() == limit {
                     return Ok(ControlFlow::Break(()));
                 }
-                read.push(codec::decode(&row.row).unwrap());
+                read.push(codec::decode(row.row).unwrap());
                 Ok(ControlFlow::Continue(()))
             })
             .unwrap();

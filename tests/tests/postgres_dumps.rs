@@ -56,7 +56,7 @@ mod on_postgres {
         for (graph, sql) in cases() {
             let mut database = Database::new();
             database.run(&sql);
-            for table in graph.tables() {
+            for table in stored(&graph) {
                 with_none += assert_conflicts(&mut database, table.schema());
             }
         }
@@ -69,7 +69,7 @@ mod on_postgres {
         for (graph, sql) in cases() {
             let mut database = Database::new();
             database.run(&sql);
-            for table in graph.tables() {
+            for table in stored(&graph) {
                 let schema = table.schema();
                 for (position, index) in schema.indexes().enumerate() {
                     let is_text = |column: &&Column| column.column_type == ColumnType::Text;
@@ -103,6 +103,12 @@ fn cases() -> Vec<(Graph, String)> {
     let odd = odd();
     let sql = schema_sql(&odd);
     dumped.chain([(odd, sql)]).collect()
+}
+
+/// The tables that there are: groups are in that of the view that shows them.
+fn stored(graph: &Graph) -> impl Iterator<Item = &Table> {
+    let tables = graph.tables().iter();
+    tables.filter(|table| graph.view_of_groups(table.id()).is_none())
 }
 
 /// A row with a key of each type of column, each of which may be missing.
@@ -180,10 +186,14 @@ fn assert_tables(database: &mut Database, graphs: &[&Graph]) {
         }
         in_catalog.sort();
         assert_eq!(database.catalog_of(graph.name()), in_catalog);
-        for table in graph.tables() {
+        for table in stored(graph) {
+            let mut others = graph.tables().iter();
+            let is_shared =
+                others.any(|other| graph.view_of_groups(other.id()) == Some(table.id()));
             let schema = table.schema();
             let name = schema.name(NAME_LIMIT);
-            assert_eq!(database.columns(&name), expected_columns(schema), "{name}");
+            let columns = expected_columns(schema, is_shared);
+            assert_eq!(database.columns(&name), columns, "{name}");
             assert_eq!(database.indexes(&name), expected_indexes(schema), "{name}");
             if schema.history {
                 let of_history = ["versions", "rows", "log"];
@@ -200,7 +210,7 @@ fn assert_tables(database: &mut Database, graphs: &[&Graph]) {
     assert_eq!(database.tables(), expected);
 }
 
-fn expected_columns(schema: &TableSchema) -> Vec<MadeColumn> {
+fn expected_columns(schema: &TableSchema, is_shared: bool) -> Vec<MadeColumn> {
     let column = |name: &str, sql_type: &str, not_null| MadeColumn {
         name: name.to_string(),
         sql_type: sql_type.to_string(),
@@ -222,7 +232,8 @@ fn expected_columns(schema: &TableSchema) -> Vec<MadeColumn> {
     let mut columns = of_index(&schema.primary);
     columns.extend(has_identity(schema).then(|| column("identity", "bytea", true)));
     // A row that is its own identity is not stored twice.
-    columns.push(column("data", "bytea", schema.unique));
+    columns.push(column("data", "bytea", schema.unique && !is_shared));
+    columns.extend(is_shared.then(|| column("state", "bytea", false)));
     columns.extend((!schema.unique).then(|| column("c", "bigint", true)));
     columns.extend(schema.secondary.iter().flat_map(of_index));
     columns.extend(schema.history.then(|| column("since", "bigint", true)));

@@ -13,6 +13,7 @@ use crate::ddl::{CATALOG, CATALOG_TABLES, CLOCK, Ddl, ENTRY_COLUMNS};
 use crate::error::Context;
 use crate::history;
 use crate::names::{NAME_LIMIT, index_name, key_index_name, qualified, table_name};
+use crate::shared::Part;
 
 /// The oldest server that has what is used. New in 13 are `gen_random_uuid` without an extension, `pg_current_xact_id`
 /// and the cast of what it returns to `xid`, and `FETCH FIRST … WITH TIES`; all else is older: `ON CONFLICT` and the
@@ -100,7 +101,11 @@ async fn relations(
                WHERE n.nspname::text = $1 AND c.relname::text = ANY ($2) \
                UNION ALL SELECT y.typname::text, 'type' FROM pg_catalog.pg_type AS y \
                JOIN pg_catalog.pg_namespace AS n ON n.oid = y.typnamespace \
-               WHERE n.nspname::text = $1 AND y.typname::text = ANY ($2) AND y.typrelid = 0";
+               WHERE n.nspname::text = $1 AND y.typname::text = ANY ($2) AND y.typrelid = 0 \
+               UNION ALL SELECT c.relname::text || '.' || a.attname::text, 'column' FROM pg_catalog.pg_class AS c \
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+               JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'state' AND NOT a.attisdropped \
+               WHERE n.nspname::text = $1 AND c.relname::text || '.state' = ANY ($2)";
     let rows = client
         .query_typed(sql, &[(&namespace, Type::TEXT), (&names, Type::TEXT_ARRAY)])
         .await
@@ -114,6 +119,7 @@ async fn relations(
             "m" => "materialized view",
             "S" => "sequence",
             "f" => "foreign table",
+            "column" => "column",
             _ => "type",
         };
         found.insert(row.try_get(0).context(doing)?, kind);
@@ -121,16 +127,25 @@ async fn relations(
     Ok(found)
 }
 
-/// The tables and indexes of a graph.
+/// What the column of the groups in a shared table is told as: no table has a name like that.
+fn state_name(table: &str) -> String {
+    format!("{table}.state")
+}
+
+/// The tables and indexes of a graph, and the columns of groups in shared tables.
 fn objects(graph: &Graph) -> impl Iterator<Item = Object<'_>> {
-    graph.tables().iter().flat_map(|table| {
-        let schema = table.schema();
+    let tables = graph.tables().iter();
+    let tables = tables.map(|table| (table.schema(), Part::of(graph, table.id()).0));
+    let tables = tables.filter(|(_, part)| *part != Part::Groups);
+    tables.flat_map(|(schema, part)| {
         let secondary = schema.secondary.iter();
         let indexes = std::iter::once(key_index_name(schema))
             .chain(secondary.map(|index| index_name(schema, index)))
             .map(|name| ("index", name));
         std::iter::once(("table", table_name(schema)))
             .chain(indexes)
+            // A database that was made before groups were kept so has none.
+            .chain((part == Part::Rows).then(|| ("column", state_name(&table_name(schema)))))
             .map(|(kind, name)| Object {
                 kind,
                 name,

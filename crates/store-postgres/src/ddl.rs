@@ -8,9 +8,10 @@ use deltaview_store::catalog::{Dialect, Entry, FORMAT_VERSION, entries};
 
 use crate::history;
 use crate::names::{
-    COUNT, DATA, IDENTITY, NAME_LIMIT, index_name, index_parts, key_index_name, key_parts, literal,
-    order_by, parts_of, qualified, quote, secondary_parts, table_name, terms_of,
+    COUNT, DATA, IDENTITY, NAME_LIMIT, STATE, index_name, index_parts, key_index_name, key_parts,
+    literal, order_by, parts_of, qualified, quote, secondary_parts, table_name, terms_of,
 };
+use crate::shared::Part;
 
 /// The schema that the tables are in, where nothing else is said.
 pub(crate) const DEFAULT_SCHEMA: &str = "deltaview";
@@ -199,9 +200,13 @@ impl<'a> Ddl<'a> {
 
     /// The statements that create a graph's tables and enter them in the catalog.
     pub(crate) fn graph_sql(&self, graph: &Graph) -> String {
-        let tables = graph.tables().iter();
         let mut sql = history::shared_sql(graph, self.schema);
-        sql.extend(tables.map(|table| self.table_sql(table.schema())));
+        for table in graph.tables() {
+            let (part, _) = Part::of(graph, table.id());
+            if part != Part::Groups {
+                sql.push_str(&self.table_sql(table.schema(), part));
+            }
+        }
         for entry in entries(graph, Some(NAME_LIMIT)) {
             sql.push_str(&self.entry_sql(&entry));
         }
@@ -234,14 +239,22 @@ impl<'a> Ddl<'a> {
         )
     }
 
-    fn table_sql(&self, schema: &TableSchema) -> String {
+    fn table_sql(&self, schema: &TableSchema, part: Part) -> String {
         let primary = parts_of(&schema.primary);
         let mut lines: Vec<String> = primary.iter().map(|part| part.definition()).collect();
         if schema.has_identity() {
             lines.push(format!("{IDENTITY} bytea NOT NULL"));
         }
-        let null = if schema.unique { " NOT NULL" } else { "" };
+        let is_shared = part == Part::Rows;
+        let null = if schema.unique && !is_shared {
+            " NOT NULL"
+        } else {
+            ""
+        };
         lines.push(format!("{DATA} bytea{null}"));
+        if is_shared {
+            lines.push(format!("{STATE} bytea"));
+        }
         if !schema.unique {
             lines.push(format!("{COUNT} bigint NOT NULL"));
         }

@@ -23,7 +23,8 @@ use crate::history::History;
 use crate::names::{qualified, table_name};
 use crate::pipeline::{Failure, Link, Request, execute, in_order};
 use crate::scope::{Connection, Kind, OFF, Scope};
-use crate::statements::{FEW, Statements};
+use crate::shared::{self, Groups, Part};
+use crate::statements::{FEW, Statements, rows_of};
 use crate::write::{Batch, Expected, batches};
 
 /// Old commits are forgotten by one of so many commits.
@@ -40,10 +41,18 @@ pub(crate) struct Engine {
     pub(crate) prepares: bool,
 }
 
-/// A table with its statements.
+/// A table with its statements; or a part of a shared one.
 pub(crate) struct EngineTable {
+    /// The groups of a shared table are described as their view is, whose key they have.
     pub(crate) schema: TableSchema,
+    pub(crate) vertex: String,
+    /// What the catalog has it as.
     pub(crate) name: String,
+    pub(crate) part: Part,
+    /// The view whose table it is kept in.
+    shown_in: Option<TableId>,
+    /// What its rows are selected from, as `t`.
+    pub(crate) from: String,
     pub(crate) statements: Statements,
     /// Where the table has a past.
     pub(crate) history: Option<History>,
@@ -97,11 +106,20 @@ impl std::error::Error for NotAtOnce {}
 impl Engine {
     pub(crate) fn new(graph: &Graph, namespace: &str) -> Self {
         let table = |table: &Table| {
-            let (schema, retention) = (table.schema(), table.retention());
+            let retention = table.retention();
+            let (part, shown_in) = Part::of(graph, table.id());
+            let schema = match shown_in {
+                Some(view) => graph.table(view).schema(),
+                None => table.schema(),
+            };
             EngineTable {
                 schema: schema.clone(),
-                name: table_name(schema),
-                statements: Statements::of(schema, namespace),
+                vertex: table.schema().vertex.clone(),
+                name: table_name(table.schema()),
+                part,
+                shown_in,
+                from: rows_of(schema, part, namespace),
+                statements: Statements::of(schema, part, namespace),
                 history: retention.map(|retention| History::of(schema, namespace, retention)),
                 caution: AtomicU32::new(0),
             }
@@ -237,7 +255,6 @@ impl Engine {
                 let reader = Reader {
                     link,
                     table: &self.tables[&fetch.table()],
-                    namespace: &self.namespace,
                 };
                 reader.answer(fetch)
             })
@@ -251,11 +268,27 @@ impl Engine {
         expected: Expected,
     ) -> Result<Vec<(&EngineTable, Batch)>, Error> {
         let mut written = Vec::new();
+        let mut groups: BTreeMap<TableId, Groups> = BTreeMap::new();
         for writes in commit.tables() {
-            let table = &self.tables[&writes.table()];
-            for batch in batches(&writes, table, expected)? {
-                written.push((table, batch));
-            }
+            let id = writes.table();
+            let table = &self.tables[&id];
+            let batches = match (table.part, table.shown_in) {
+                (_, Some(view)) => {
+                    groups.insert(view, Groups::gather(&writes)?);
+                    continue;
+                }
+                (Part::Rows, None) => {
+                    let groups = groups.remove(&id).unwrap_or_default();
+                    shared::batches(&groups, Some(&writes), table, expected)?
+                }
+                _ => batches(&writes, table, expected)?,
+            };
+            written.extend(batches.into_iter().map(|batch| (table, batch)));
+        }
+        for (view, groups) in groups {
+            let table = &self.tables[&view];
+            let batches = shared::batches(&groups, None, table, expected)?;
+            written.extend(batches.into_iter().map(|batch| (table, batch)));
         }
         Ok(written)
     }

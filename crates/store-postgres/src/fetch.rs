@@ -24,7 +24,6 @@ use crate::values::{Array, HasNul};
 pub(crate) struct Reader<'a> {
     pub(crate) link: Link<'a>,
     pub(crate) table: &'a EngineTable,
-    pub(crate) namespace: &'a str,
 }
 
 impl<'a> Reader<'a> {
@@ -163,7 +162,7 @@ impl<'a> Reader<'a> {
             let place = place.unwrap_or_else(|| {
                 let columns = parts[..shape.columns()].iter().map(|part| part.column_type);
                 let asked = AskedRanges {
-                    sql: shape.statement(schema, self.namespace),
+                    sql: shape.statement(schema, &self.table.from),
                     arrays: columns.chain([ColumnType::Int]).map(Array::of).collect(),
                     positions: Vec::new(),
                     rows: shape.rows,
@@ -231,8 +230,7 @@ impl<'a> Reader<'a> {
     }
 
     fn damaged(&self, kind: TickErrorKind) -> Error {
-        let schema = &self.table.schema;
-        TickError::new(&schema.graph, &schema.vertex, kind).into()
+        TickError::new(&self.table.schema.graph, &self.table.vertex, kind).into()
     }
 }
 

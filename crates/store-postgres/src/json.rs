@@ -16,6 +16,7 @@ use crate::error::Context;
 use crate::names::{
     COUNT, DATA, IDENTITY, NAME_LIMIT, literal, parts_of, qualified, secondary_parts, table_name,
 };
+use crate::shared::Part;
 
 /// The function's name.
 const FUNCTION: &str = "deltaview_json";
@@ -54,10 +55,10 @@ struct Object {
 type There = BTreeMap<String, (&'static str, Option<String>)>;
 
 fn objects(graph: &Graph, namespace: &str) -> Vec<Object> {
-    let tables = graph.tables().iter().map(|table| table.schema());
-    let views = tables.filter(|schema| schema.role == "view");
+    let tables = graph.tables().iter();
+    let views = tables.filter(|table| table.schema().role == "view");
     std::iter::once(function(namespace))
-        .chain(views.map(|schema| view(namespace, schema)))
+        .chain(views.map(|table| view(namespace, table.schema(), Part::of(graph, table.id()).0)))
         .collect()
 }
 
@@ -85,7 +86,7 @@ fn view_name(schema: &TableSchema) -> String {
     deltaview_schema::cut_name(&format!("{}__json", table_name(schema)), Some(NAME_LIMIT))
 }
 
-fn view(namespace: &str, schema: &TableSchema) -> Object {
+fn view(namespace: &str, schema: &TableSchema, part: Part) -> Object {
     let name = view_name(schema);
     let (place, table) = (
         qualified(namespace, &name),
@@ -111,7 +112,11 @@ fn view(namespace: &str, schema: &TableSchema) -> Object {
         qualified(namespace, FUNCTION),
         literal(&shape_json(&schema.row))
     ));
-    let query = format!("SELECT {}\n  FROM {table}", columns.join(", "));
+    let mut query = format!("SELECT {}\n  FROM {table}", columns.join(", "));
+    if part == Part::Rows {
+        // Some of its groups may not be shown.
+        query.push_str(&format!("\n  WHERE {DATA} IS NOT NULL"));
+    }
     let comment = format!(
         "{MARK}{VERSION}: the rows of the view `{}` ({})",
         schema.vertex,

@@ -174,6 +174,7 @@ mod reader;
 mod retry;
 mod scan;
 mod scope;
+mod shared;
 mod statements;
 mod store;
 mod subscription;

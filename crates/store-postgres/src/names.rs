@@ -10,6 +10,7 @@ pub(crate) const NAME_LIMIT: usize = 63;
 
 pub(crate) const IDENTITY: &str = "\"identity\"";
 pub(crate) const DATA: &str = "\"data\"";
+pub(crate) const STATE: &str = "\"state\"";
 pub(crate) const COUNT: &str = "\"c\"";
 
 /// A name, quoted.

@@ -11,7 +11,8 @@ use crate::ddl::Ddl;
 use crate::names::{key_index_name, parts_of, plain_type, qualified, table_name};
 use crate::ranges::RangeShape;
 use crate::scope::OFF;
-use crate::statements::Statements;
+use crate::shared::Part;
+use crate::statements::{Statements, rows_of};
 
 type Row = (i64, Option<String>, bool, Option<i64>);
 type Key = (Option<String>, std::cmp::Reverse<Option<bool>>, Option<i64>);
@@ -112,7 +113,7 @@ async fn keys_are_looked_up_in_the_unique_index() {
     let database = Database::new("keys").await;
     let graph = graph();
     let schema = database.schema(&graph);
-    let statements = Statements::of(schema, &database.namespace);
+    let statements = Statements::of(schema, Part::Whole, &database.namespace);
     let mut kinds: Vec<&str> = parts_of(&schema.primary)
         .iter()
         .map(|part| plain_type(part.column_type))
@@ -171,7 +172,8 @@ async fn ranges_are_read_from_where_they_begin_to_where_they_are_enough() {
                 .map(|part| plain_type(part.column_type))
                 .collect();
             kinds.push("bigint");
-            let sql = shape.statement(schema, &database.namespace);
+            let from = rows_of(schema, Part::Whole, &database.namespace);
+            let sql = shape.statement(schema, &from);
             let plan = database.plan(&sql, &kinds, 3).await;
             assert!(
                 plan.contains("Index Scan")

@@ -6,8 +6,7 @@ use deltaview_graph::{FetchRange, Order};
 use deltaview_schema::TableSchema;
 
 use crate::names::{
-    COUNT, DATA, IDENTITY, KeyPart, Term, order_by, parts_of, plain_type, qualified, table_name,
-    terms_of,
+    COUNT, DATA, IDENTITY, KeyPart, Term, order_by, parts_of, plain_type, terms_of,
 };
 use crate::statements::{row_columns, unnested};
 
@@ -109,8 +108,8 @@ impl RangeShape {
 
     /// The statement that reads ranges of this shape: position, identity, data, weight. It takes an array for each
     /// column, and the positions. The last key comes with all its rows. One row more than is to be read shows that there
-    /// is one.
-    pub(crate) fn statement(self, schema: &TableSchema, namespace: &str) -> String {
+    /// is one. `from` is what the rows are selected from, as `t`.
+    pub(crate) fn statement(self, schema: &TableSchema, from: &str) -> String {
         let backward = self.order == Order::Backward;
         let parts = parts_of(&schema.primary);
         let bound = &parts[..self.columns()];
@@ -126,7 +125,6 @@ impl RangeShape {
             _ => Some(Range::equal(all)),
         };
         let terms = terms_of(&parts, "t.");
-        let place = qualified(namespace, &table_name(schema));
         let mut columns = row_columns(schema);
         for (i, term) in terms.iter().enumerate() {
             columns.push_str(&format!(", {} AS o{i}", term.sql));
@@ -151,7 +149,7 @@ impl RangeShape {
             .map(|range| {
                 let condition = range.condition(&terms, &values, &[], backward);
                 let limit = limit(&terms);
-                format!("(SELECT {columns} FROM {place} AS t WHERE {condition}{limit})")
+                format!("(SELECT {columns} FROM {from} WHERE {condition}{limit})")
             })
             .collect();
         let kinds: Vec<&str> = bound

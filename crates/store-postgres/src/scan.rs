@@ -14,7 +14,7 @@ use crate::error::Context;
 use crate::fetch::{StoredRow, push_key};
 use crate::history::At;
 use crate::names::{
-    KeyPart, Term, index_parts, order_by, parts_of, plain_type, qualified, table_name, terms_of,
+    KeyPart, Term, index_parts, order_by, parts_of, plain_type, table_name, terms_of,
 };
 use crate::ranges::{Range, beyond};
 use crate::statements::{Statements, scanned_columns};
@@ -160,7 +160,8 @@ pub(crate) struct Viewed<T, K> {
     /// Nothing, where it is read as it is now.
     at: Option<At>,
     schema: TableSchema,
-    place: String,
+    /// What the rows are selected from, as `t`.
+    from: String,
     index: Index<T, K>,
     /// 0 for the primary index, 1 for the first secondary one.
     position: usize,
@@ -177,7 +178,8 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         at: Option<At>,
     ) -> Result<Self, Error> {
         let graph = &engine.graph;
-        let schema = graph.view_table(view)?.schema();
+        let table = graph.view_table(view)?;
+        let schema = table.schema();
         let position = view.index();
         let parts = parts_of(schema.index_at(position));
         let terms = match &at {
@@ -186,7 +188,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         };
         Ok(Self {
             at,
-            place: qualified(&engine.namespace, &table_name(schema)),
+            from: engine.tables[&table.id()].from.clone(),
             index: graph.view_index(view)?.clone(),
             position,
             parts,
@@ -225,10 +227,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         let columns = self.scanned_columns();
         match &self.at {
             None => {
-                format!(
-                    "SELECT {columns} FROM {} AS t WHERE {condition}",
-                    self.place
-                )
+                format!("SELECT {columns} FROM {} WHERE {condition}", self.from)
             }
             Some(at) => format!("SELECT {columns} FROM {}", at.rows_of_key(condition)),
         }
@@ -239,8 +238,8 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         let columns = self.scanned_columns();
         match &self.at {
             None => format!(
-                "SELECT {columns} FROM {} AS t WHERE {condition} ORDER BY {}",
-                self.place,
+                "SELECT {columns} FROM {} WHERE {condition} ORDER BY {}",
+                self.from,
                 order_by(&self.terms, backward)
             ),
             Some(at) => {

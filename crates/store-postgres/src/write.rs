@@ -22,6 +22,7 @@ use crate::error::{from_postgres, is_integer_overflow};
 use crate::fetch::{nul_in_key, push_key};
 use crate::names::{key_parts, secondary_parts};
 use crate::pipeline::{Failure, Link, Request};
+use crate::shared::Part;
 use crate::statements::FEW;
 use crate::values::{Array, HasNul};
 
@@ -33,7 +34,7 @@ const MOST_BYTES: usize = 1_000_000_000;
 
 /// What is done to rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(crate) enum Kind {
     Put,
     /// Puts in the place of a row that is there.
     Replace,
@@ -45,6 +46,14 @@ enum Kind {
     Delete,
     /// Deletes those whose weight has become zero.
     Sweep,
+    /// Of a shared table, the view's rows alone: see [`shared`](crate::shared).
+    PutData,
+    /// The groups alone.
+    PutState,
+    /// Takes the view's row out, and deletes what has no group either.
+    ForgetData,
+    /// Takes the group out, and deletes what is not shown either.
+    ForgetState,
 }
 
 /// What is expected of the rows that the tick has not seen, so that less is looked for.
@@ -108,6 +117,10 @@ impl Batch {
             Kind::Add => &statements.add,
             Kind::Delete => statements.delete.of(self.rows),
             Kind::Sweep => statements.sweep.of(self.rows),
+            Kind::PutData => &statements.shared().put_data,
+            Kind::PutState => &statements.shared().put_state,
+            Kind::ForgetData => statements.shared().forget_data.of(self.rows),
+            Kind::ForgetState => statements.shared().forget_state.of(self.rows),
         };
         Box::pin(async move {
             let arrays = self.arrays.iter();
@@ -140,8 +153,7 @@ impl Batch {
             && is_integer_overflow(&error)
         {
             let kind = TickErrorKind::WeightOverflow(WeightOverflow);
-            let schema = &table.schema;
-            return TickError::new(&schema.graph, &schema.vertex, kind).into();
+            return TickError::new(&table.schema.graph, &table.vertex, kind).into();
         }
         from_postgres(error, &format!("writing table `{}`", table.name))
     }
@@ -153,25 +165,13 @@ pub(crate) fn batches(
     table: &EngineTable,
     expected: Expected,
 ) -> Result<Vec<Batch>, Error> {
-    let caution = table.caution.load(Ordering::Relaxed);
-    table
-        .caution
-        .store(caution.saturating_sub(1), Ordering::Relaxed);
-    let mut writer = Writer {
-        table,
-        expected,
-        are_new: caution == 0,
-        open: Vec::new(),
-        full: Vec::new(),
-    };
+    let mut writer = Writer::new(table, expected);
     writes.for_each(|write| writer.write(&write))?;
-    let mut batches = writer.full;
-    batches.append(&mut writer.open);
-    batches.sort_by_key(|batch| batch.kind);
-    Ok(batches)
+    Ok(writer.finish())
 }
 
-struct Writer<'a> {
+/// Makes the batches of one table.
+pub(crate) struct Writer<'a> {
     table: &'a EngineTable,
     expected: Expected,
     /// Whether rows that were not seen are expected to be new.
@@ -181,7 +181,46 @@ struct Writer<'a> {
     full: Vec<Batch>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(crate) fn new(table: &'a EngineTable, expected: Expected) -> Self {
+        let caution = table.caution.load(Ordering::Relaxed);
+        table
+            .caution
+            .store(caution.saturating_sub(1), Ordering::Relaxed);
+        Self {
+            table,
+            expected,
+            are_new: caution == 0,
+            open: Vec::new(),
+            full: Vec::new(),
+        }
+    }
+
+    /// All batches, in the order in which they are to be written.
+    pub(crate) fn finish(self) -> Vec<Batch> {
+        let mut batches = self.full;
+        batches.extend(self.open);
+        batches.sort_by_key(|batch| batch.kind);
+        batches
+    }
+
+    /// Adds a row of a shared table: its key, and those of its parts that the kind is about.
+    pub(crate) fn push_parts(
+        &mut self,
+        kind: Kind,
+        key: &[KeyValue<'_>],
+        parts: &[Option<&[u8]>],
+    ) -> Result<(), Error> {
+        let bytes = parts.iter().flatten().map(|part| part.len()).sum();
+        let push = |arrays: &mut [Array]| {
+            for (array, part) in arrays.iter_mut().zip(parts) {
+                array.push_bytes(*part);
+            }
+            Ok(())
+        };
+        self.push(kind, key, None, push, bytes)
+    }
+
     fn write(&mut self, write: &Write<'_>) -> Result<(), Error> {
         match *write {
             Write::Put {
@@ -315,8 +354,19 @@ impl EngineTable {
             .iter()
             .map(|part| part.column_type)
             .collect();
-        if !matches!(kind, Kind::Delete | Kind::Sweep) {
+        let has_data = match kind {
+            Kind::Delete | Kind::Sweep | Kind::ForgetData | Kind::ForgetState => false,
+            Kind::PutData | Kind::PutState => {
+                columns.push(ColumnType::Bytes);
+                false
+            }
+            _ => true,
+        };
+        if has_data {
             columns.push(ColumnType::Bytes);
+            if self.part == Part::Rows {
+                columns.push(ColumnType::Bytes);
+            }
             if !schema.unique {
                 columns.push(ColumnType::Int);
             }

@@ -66,6 +66,36 @@ CREATE UNIQUE INDEX "g__t__by_id__key" ON "deltaview"."g__t__by_id" ("ixd__id__k
     );
 }
 
+/// Also where a group is not shown, or its row is not written yet.
+#[test]
+fn a_view_by_the_key_of_its_groups_has_their_states() {
+    let by_size = || Index::new("size", |it: &Keyed<u32, i64>| it.value);
+    let (graph, ()) = Graph::build("g", |g| {
+        let things = g.input::<(u32, i64)>("things");
+        let sums = things
+            .group_by(Index::new("key", |it: &(u32, i64)| it.0))
+            .sum(|it| it.1);
+        sums.view("v");
+        sums.view_by("w", by_size());
+    })
+    .expect("the graph is right");
+    let sql = tables_sql(&graph);
+    let shared = r#"CREATE TABLE "deltaview"."g__v__view" (
+  "ixd__key__key" bigint NOT NULL,
+  "data" bytea,
+  "state" bytea
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX "g__v__view__key" ON "deltaview"."g__v__view" ("ixd__key__key");
+"#;
+    assert!(sql.contains(shared), "{sql}");
+    assert!(!sql.contains("groups"), "{sql}");
+    // By another index it is a table like any other.
+    let (_, other) = sql
+        .split_once("g__w__view")
+        .expect("the other view has a table");
+    assert!(!other.contains("state"), "{sql}");
+}
+
 #[test]
 fn names_are_cut_to_what_postgres_holds() {
     let long = "an_input_with_a_long_name".repeat(4);

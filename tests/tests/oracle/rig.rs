@@ -233,7 +233,7 @@ impl Rig {
         if let Some(postgres) = &self.postgres {
             postgres.end_snapshot();
             prop_assert_eq!(postgres.store.time().map_err(failed)?, self.complete);
-            self.check_tables("postgres", |_, schema| Ok(postgres.rows(schema)))?;
+            self.check_tables("postgres", |table, _| Ok(postgres.rows(table)))?;
         }
         if let Some(disk) = &self.sqlite {
             prop_assert_eq!(disk.store.time().map_err(failed)?, self.complete);

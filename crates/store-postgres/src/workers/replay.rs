@@ -134,10 +134,7 @@ impl Driven for OnServer<'_> {
             if engine.graph.stage_of(*id) == stage {
                 let key = table.schema.primary.sql_names().next();
                 let key = key.expect("the change is the key");
-                let sql = format!(
-                    "SELECT \"{key}\", 0::bigint FROM {}",
-                    engine.place(&table.name)
-                );
+                let sql = format!("SELECT \"{key}\", 0::bigint FROM {}", table.from);
                 let keys: BTreeSet<i64> = self.numbers(&sql).into_iter().map(|it| it.0).collect();
                 assert!(of_stage.is_none_or(|before| before == keys), "{sql}");
                 of_stage = Some(keys);

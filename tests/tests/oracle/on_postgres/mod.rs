@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use deltaview::{Error, Graph, IndexKey, Row, Rows, TableSchema, ViewHandle};
+use deltaview::{Error, Graph, IndexKey, Row, Rows, TableId, ViewHandle};
 use deltaview_store_postgres::{Rows as Arriving, Snapshot, View};
 use tokio::runtime::Runtime;
 
@@ -88,15 +88,23 @@ impl OnPostgres {
         }
     }
 
-    /// The rows of a table, as they are stored.
-    pub(crate) fn rows(&self, schema: &TableSchema) -> Vec<StoredRow> {
-        let columns = if schema.unique {
-            "''::bytea, data, 1::bigint"
+    /// The rows of a table, as they are stored: groups may be in the table of the view that shows them.
+    pub(crate) fn rows(&self, table: TableId) -> Vec<StoredRow> {
+        let graph = self.store.graph();
+        let shown_in = graph.view_of_groups(table);
+        let schema = graph.table(shown_in.unwrap_or(table)).schema();
+        let part = if shown_in.is_some() { "state" } else { "data" };
+        let place = format!(
+            "\"{}\".\"{}\"",
+            self.place.schema,
+            schema.name(Some(NAME_LIMIT))
+        );
+        let sql = if schema.unique {
+            let columns = format!("''::bytea, {part}, 1::bigint");
+            format!("SELECT {columns} FROM {place} WHERE {part} IS NOT NULL")
         } else {
-            "identity, data, c"
+            format!("SELECT identity, data, c FROM {place}")
         };
-        let name = schema.name(Some(NAME_LIMIT));
-        let sql = format!("SELECT {columns} FROM \"{}\".\"{name}\"", self.place.schema);
         let rows = self.store.block_on(async {
             let client = self.place.pool.get().await.expect("a connection");
             client.query_typed(&sql, &[]).await

@@ -18,6 +18,10 @@ async fn tables(words: &Words, place: &Place) -> Vec<String> {
     let client = place.pool.get().await.unwrap();
     let mut tables = Vec::new();
     for table in words.graph.tables() {
+        if words.graph.view_of_groups(table.id()).is_some() {
+            // In the table of that view.
+            continue;
+        }
         let name = table.schema().name(Some(63));
         let sql = format!(
             "SELECT COALESCE(string_agg(t::text, ' ' ORDER BY t::text), '') FROM \"{}\".\"{name}\" AS t",

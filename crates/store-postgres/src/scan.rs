@@ -266,6 +266,12 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         let is_one_key = is_included && end.is_some() && key == end;
         let bound = start.as_ref().map_or(0, |start| start.values.len());
         let end = end.map(|key| Place::of(key, self, bound));
+        if !is_one_key
+            && let Some(start) = &start
+            && let Some(query) = self.whole_range(start, is_included, end.as_ref(), backward)
+        {
+            return vec![query];
+        }
         let ranges: Vec<Range> = match &start {
             None => vec![Range::equal(0)],
             Some(_) if is_one_key => vec![Range::equal(all)],
@@ -283,6 +289,47 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
             Some(self.query(range, start, end.as_ref(), backward))
         });
         queries.collect()
+    }
+
+    /// The one query for all behind a key, where all columns of the index have one direction: the server compares the
+    /// keys as they are then, and so the end too. Nothing, where a text was cut, which is not equal to itself.
+    fn whole_range(
+        &self,
+        start: &Place,
+        is_included: bool,
+        end: Option<&Place>,
+        backward: bool,
+    ) -> Option<Query> {
+        let all = self.terms_of_index();
+        let terms = &self.terms[..all];
+        let (first, others) = terms.split_first()?;
+        let is_cut = |place: &Place| place.is_cut(all);
+        if self.at.is_some()
+            || others
+                .iter()
+                .any(|term| term.descending != first.descending)
+            || is_cut(start)
+            || end.is_some_and(is_cut)
+        {
+            return None;
+        }
+        let row = |values: &mut dyn Iterator<Item = &str>| values.collect::<Vec<_>>().join(", ");
+        let stored = row(&mut terms.iter().map(|term| term.sql.as_str()));
+        let values = |place: &Place| row(&mut place.terms.iter().map(String::as_str));
+        let (after, before) = match beyond(first, backward) {
+            ">" => (">", "<="),
+            _ => ("<", ">="),
+        };
+        let or_equal = if is_included { "=" } else { "" };
+        let mut condition = format!("({stored}) {after}{or_equal} ({})", values(start));
+        if let Some(end) = end {
+            condition.push_str(&format!(" AND ({stored}) {before} ({})", values(end)));
+        }
+        let bound = [start].into_iter().chain(end).flat_map(Place::bound);
+        Some(Query {
+            sql: self.select_in_order(&condition, backward),
+            values: bound.collect(),
+        })
     }
 
     fn query(
@@ -466,5 +513,63 @@ impl<K: Ord> End<K> {
             (Bound::Included(end), true) => key < end,
             (Bound::Excluded(end), true) => key <= end,
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::cmp::Reverse;
+
+    use deltaview_graph::Graph;
+
+    use super::*;
+
+    type Item = (i64, String, i64);
+
+    /// How many queries read from one key to another.
+    fn queries<K: IndexKey>(
+        key: impl Fn(&Item) -> K + Send + Sync + 'static,
+        bounds: (Bound<K>, Bound<K>),
+        backward: bool,
+    ) -> Vec<String> {
+        let (graph, view) = Graph::build("it", |g| {
+            let index = Index::declared("key", ["a", "b", "c"], key);
+            g.input::<Item>("items").view_by("view", index)
+        })
+        .unwrap();
+        let engine = Engine::new(&graph, "it");
+        let viewed = Viewed::new(&engine, view, None).unwrap();
+        let queries = viewed.queries(&bounds.0, &bounds.1, backward);
+        queries.into_iter().map(|query| query.sql).collect()
+    }
+
+    #[test]
+    fn a_range_of_an_index_of_one_direction_is_one_query() {
+        let key = |a: i64, b: &str| (a, b.to_string(), 0_i64);
+        let of_item = |item: &Item| item.clone();
+        let bounds = (Bound::Included(key(1, "a")), Bound::Excluded(key(3, "b")));
+        let one = queries(of_item, bounds.clone(), false);
+        let [one] = one.as_slice() else {
+            panic!("{one:#?}");
+        };
+        let condition = "WHERE (t.\"ixd__key__a\", t.\"ixd__key__b\", t.\"ixd__key__c\") >= ($1::bigint, $2::text, $3::bigint) \
+                         AND (t.\"ixd__key__a\", t.\"ixd__key__b\", t.\"ixd__key__c\") <= ($4::bigint, $5::text, $6::bigint)";
+        assert!(one.contains(condition), "{one}");
+        let behind = (Bound::Excluded(key(1, "a")), Bound::Unbounded);
+        let one = queries(of_item, behind.clone(), true);
+        assert!(
+            one[0].contains(") < ($1::bigint") && one.len() == 1,
+            "{one:#?}"
+        );
+        // A text that the server can't hold is equal to nothing.
+        let cut = (Bound::Excluded(key(1, "a\0")), Bound::Unbounded);
+        assert!(queries(of_item, cut, false).len() > 1);
+        let mixed = |item: &Item| (item.0, Reverse(item.1.clone()), item.2);
+        let behind = (
+            Bound::Excluded((1, Reverse("a".to_string()), 0)),
+            Bound::Unbounded,
+        );
+        assert_eq!(queries(mixed, behind, false).len(), 3);
     }
 }

@@ -6,10 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicU32;
 
-use deltaview_graph::{Change, Commit, Fetch, FetchKeys, Graph, Step, Table, TableId, WorkingSet};
-use deltaview_schema::TableSchema;
+use deltaview_graph::{Change, Commit, Fetch, FetchKeys, Graph, Step, TableId, WorkingSet};
 use deltaview_store::{ChangeId, CommitOptions, Error, ErrorKind, observe};
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
@@ -19,12 +17,12 @@ use crate::ddl::{CHANGES, CLOCK, COMMITS, CURSORS, TIMES};
 use crate::error::{Context, from_postgres};
 use crate::feed::Followers;
 use crate::fetch::Reader;
-use crate::history::History;
-use crate::names::{qualified, table_name};
+use crate::names::qualified;
 use crate::pipeline::{Failure, Link, Request, execute, in_order};
 use crate::scope::{Connection, Kind, OFF, Scope};
 use crate::shared::{self, Groups, Part};
-use crate::statements::{FEW, Statements, rows_of};
+use crate::statements::FEW;
+use crate::table::EngineTable;
 use crate::write::{Batch, Expected, batches};
 
 /// Old commits are forgotten by one of so many commits.
@@ -39,25 +37,8 @@ pub(crate) struct Engine {
     pub(crate) tables: BTreeMap<TableId, EngineTable>,
     /// Whether statements are prepared, and stay so on their connections.
     pub(crate) prepares: bool,
-}
-
-/// A table with its statements; or a part of a shared one.
-pub(crate) struct EngineTable {
-    /// The groups of a shared table are described as their view is, whose key they have.
-    pub(crate) schema: TableSchema,
-    pub(crate) vertex: String,
-    /// What the catalog has it as.
-    pub(crate) name: String,
-    pub(crate) part: Part,
-    /// The view whose table it is kept in.
-    shown_in: Option<TableId>,
-    /// What its rows are selected from, as `t`.
-    pub(crate) from: String,
-    pub(crate) statements: Statements,
-    /// Where the table has a past.
-    pub(crate) history: Option<History>,
-    /// For so many commits, rows that were not seen are not expected to be new.
-    pub(crate) caution: AtomicU32,
+    /// What draws the time of a change without options.
+    draw: String,
 }
 
 /// What an iteration is told apart by, from when it is opened.
@@ -105,33 +86,19 @@ impl std::error::Error for NotAtOnce {}
 
 impl Engine {
     pub(crate) fn new(graph: &Graph, namespace: &str) -> Self {
-        let table = |table: &Table| {
-            let retention = table.retention();
-            let (part, shown_in) = Part::of(graph, table.id());
-            let schema = match shown_in {
-                Some(view) => graph.table(view).schema(),
-                None => table.schema(),
-            };
-            EngineTable {
-                schema: schema.clone(),
-                vertex: table.schema().vertex.clone(),
-                name: table_name(table.schema()),
-                part,
-                shown_in,
-                from: rows_of(schema, part, namespace),
-                statements: Statements::of(schema, part, namespace),
-                history: retention.map(|retention| History::of(schema, namespace, retention)),
-                caution: AtomicU32::new(0),
-            }
-        };
         let tables = graph.tables().iter();
-        Self {
+        let mut engine = Self {
             graph: graph.clone(),
             namespace: namespace.to_string(),
             lock_key: lock_key(namespace, graph.name()),
-            tables: tables.map(|each| (each.id(), table(each))).collect(),
+            tables: tables
+                .map(|table| (table.id(), EngineTable::new(graph, table, namespace)))
+                .collect(),
             prepares: true,
-        }
+            draw: String::new(),
+        };
+        engine.draw = engine.sql_draw(&CommitOptions::default());
+        engine
     }
 
     /// The connection of a scope, with the statements that may be prepared on it.
@@ -213,13 +180,28 @@ impl Engine {
         })
     }
 
-    /// The same for few rows: the settings are sent where they are needed.
-    fn begin_for_few<'a, C: Connection + Sync>(&'a self, scope: &'a Scope<C>) -> Request<'a, ()> {
-        Box::pin(async move {
-            // What is kept of the past is swept in the order of indexes.
-            let begun = scope.begin_for_few(self.graph.has_history()).await;
+    /// What begins a transaction for few rows and locks: the other settings are sent where they are needed.
+    fn begin_for_few<'a, C: Connection + Sync>(
+        &'a self,
+        scope: &'a Scope<C>,
+    ) -> [Request<'a, ()>; 2] {
+        if scope.kind == Kind::Savepoint {
+            return [self.begin(scope), self.lock(scope)];
+        }
+        // What is kept of the past is swept in the order of indexes, by plans that know how much.
+        let in_order = self.graph.has_history();
+        let begin = Box::pin(async move {
+            let begun = scope.begin_for_few(in_order).await;
             begun.map_err(|error| self.failed(error, "beginning a change"))
-        })
+        });
+        let lock = Box::pin(async move {
+            scope.connection().waits_for_a_lock(true);
+            let locked = scope.lock_for_few(self.link(scope), self.lock_key, in_order);
+            let locked = locked.await;
+            scope.connection().waits_for_a_lock(false);
+            locked.map_err(|error| self.failed(error, "waiting for other changes"))
+        });
+        [begin, lock]
     }
 
     /// The request that sends the settings, where they are still to be sent.
@@ -362,7 +344,7 @@ impl Engine {
             return Vec::new();
         }
         let client = scope.client();
-        let mut requests = vec![self.begin_for_few(scope), self.lock(scope)];
+        let mut requests = Vec::from(self.begin_for_few(scope));
         if scope.kind == Kind::Savepoint {
             requests.push(Box::pin(async move {
                 let stored = catalog::stored_entries(client, &self.graph, &self.namespace).await;
@@ -396,7 +378,13 @@ impl Engine {
         options: &CommitOptions,
         kind: Kind,
     ) -> Result<Ticket, Failure> {
-        let sql = self.sql_draw(options);
+        let with_options: String;
+        let sql = if options.is_default() {
+            &self.draw
+        } else {
+            with_options = self.sql_draw(options);
+            &with_options
+        };
         let graph = self.graph.name();
         let name = options.id().map(ChangeId::as_str);
         let time = options.time();
@@ -408,7 +396,7 @@ impl Engine {
         }
         let doing = "writing the time";
         let row = link
-            .query_opt(&sql, &values)
+            .query_opt(sql, &values)
             .await
             .map_err(|error| self.failed(error, doing))?
             .ok_or_else(|| {

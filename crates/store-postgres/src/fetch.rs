@@ -12,12 +12,11 @@ use futures::TryStreamExt;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream};
 
-use crate::engine::EngineTable;
 use crate::error::from_postgres;
-use crate::names::{KeyPart, key_parts, parts_of};
 use crate::pipeline::{Failure, Link, Request};
 use crate::ranges::RangeShape;
 use crate::statements::FEW;
+use crate::table::EngineTable;
 use crate::values::{Array, HasNul};
 
 /// Looks in one table.
@@ -32,13 +31,11 @@ impl<'a> Reader<'a> {
         Ok(match fetch.keys() {
             FetchKeys::All => Box::pin(self.all(fetch)),
             FetchKeys::Some(keys) => {
-                let parts = parts_of(&self.table.schema.primary);
-                let asked = self.asked(fetch, &parts, keys, |_, _| {})?;
+                let asked = self.asked(fetch, &self.table.primary, keys, |_, _| {})?;
                 Box::pin(self.keys(fetch, asked, keys))
             }
             FetchKeys::Rows(rows) => {
-                let parts = key_parts(&self.table.schema);
-                let asked = self.asked(fetch, &parts, rows, |position, arrays| {
+                let asked = self.asked(fetch, &self.table.key, rows, |position, arrays| {
                     let identity = fetch.identity(position);
                     let array = arrays.last_mut().expect("the key ends in the identity");
                     array.push_bytes(Some(identity.as_bytes()));
@@ -131,14 +128,11 @@ impl<'a> Reader<'a> {
     fn asked(
         &self,
         fetch: &Fetch,
-        parts: &[KeyPart],
+        types: &[ColumnType],
         keys: usize,
         more: impl Fn(usize, &mut [Array]),
     ) -> Result<Vec<Array>, Error> {
-        let mut arrays: Vec<Array> = parts
-            .iter()
-            .map(|part| Array::of(part.column_type))
-            .collect();
+        let mut arrays: Vec<Array> = types.iter().copied().map(Array::of).collect();
         let mut positions = Array::of(ColumnType::Int);
         for position in 0..keys {
             let mut key = Vec::new();
@@ -153,20 +147,20 @@ impl<'a> Reader<'a> {
 
     fn asked_ranges(&self, fetch: &Fetch, ranges: usize) -> Result<Vec<AskedRanges>, Error> {
         let schema = &self.table.schema;
-        let parts = parts_of(&schema.primary);
+        let types = &self.table.primary;
         let mut by_shape: Vec<(RangeShape, AskedRanges)> = Vec::new();
         for position in 0..ranges {
             let range = fetch.range(position);
             let shape = RangeShape::of(&range);
             let place = by_shape.iter().position(|(known, _)| *known == shape);
             let place = place.unwrap_or_else(|| {
-                let columns = parts[..shape.columns()].iter().map(|part| part.column_type);
+                let columns = types[..shape.columns()].iter().copied();
                 let asked = AskedRanges {
                     sql: shape.statement(schema, &self.table.from),
                     arrays: columns.chain([ColumnType::Int]).map(Array::of).collect(),
                     positions: Vec::new(),
                     rows: shape.rows,
-                    has_no_key: parts.is_empty(),
+                    has_no_key: types.is_empty(),
                 };
                 by_shape.push((shape, asked));
                 by_shape.len() - 1

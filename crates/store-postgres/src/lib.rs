@@ -178,6 +178,7 @@ mod shared;
 mod statements;
 mod store;
 mod subscription;
+mod table;
 mod values;
 mod verify;
 mod versions;

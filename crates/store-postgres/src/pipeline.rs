@@ -57,8 +57,14 @@ pub(crate) async fn in_order<T>(requests: Vec<Request<'_, T>>) -> Result<Vec<T>,
     if is_watched() {
         sending.send_and_tell().await;
     }
+    let mut is_sent = false;
     poll_fn(|cx| {
-        if sending.poll_all(cx) {
+        let is_waiting = if std::mem::replace(&mut is_sent, true) {
+            sending.poll_in_order(cx)
+        } else {
+            sending.poll_all(cx)
+        };
+        if is_waiting {
             Poll::Pending
         } else {
             Poll::Ready(())
@@ -107,6 +113,19 @@ impl<'a, T> Sending<'a, T> {
     /// Returns whether one is waited for.
     fn poll_all(&mut self, cx: &mut Context<'_>) -> bool {
         self.poll_first(self.requests.len(), cx)
+    }
+
+    /// Once all are sent: the answers come in the order of the requests, so that none is looked at before its turn.
+    fn poll_in_order(&mut self, cx: &mut Context<'_>) -> bool {
+        for (request, answer) in self.requests.iter_mut().zip(&mut self.answers) {
+            if answer.is_none() {
+                match request.as_mut().poll(cx) {
+                    Poll::Ready(result) => *answer = Some(result),
+                    Poll::Pending => return true,
+                }
+            }
+        }
+        false
     }
 
     /// Of the first so many: not one that came to its end is polled again, and each of the others is polled, first to last.

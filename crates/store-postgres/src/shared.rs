@@ -10,7 +10,7 @@ use deltaview_graph::{Graph, TableId, TableWrites, Write};
 use deltaview_schema::{KeyValue, TableSchema};
 use deltaview_store::Error;
 
-use crate::engine::EngineTable;
+use crate::table::EngineTable;
 use crate::write::{Batch, Expected, Kind, Writer};
 
 /// What of a stored table a table of the graph is.

@@ -17,13 +17,12 @@ use deltaview_zset::WeightOverflow;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::engine::EngineTable;
 use crate::error::{from_postgres, is_integer_overflow};
 use crate::fetch::{nul_in_key, push_key};
-use crate::names::{key_parts, secondary_parts};
 use crate::pipeline::{Failure, Link, Request};
 use crate::shared::Part;
 use crate::statements::FEW;
+use crate::table::EngineTable;
 use crate::values::{Array, HasNul};
 
 /// What a statement is given at most, unless one row has more.
@@ -350,10 +349,7 @@ impl EngineTable {
     /// An empty batch.
     fn batch(&self, kind: Kind) -> Batch {
         let schema = &self.schema;
-        let mut columns: Vec<ColumnType> = key_parts(schema)
-            .iter()
-            .map(|part| part.column_type)
-            .collect();
+        let mut columns = self.key.clone();
         let has_data = match kind {
             Kind::Delete | Kind::Sweep | Kind::ForgetData | Kind::ForgetState => false,
             Kind::PutData | Kind::PutState => {
@@ -370,7 +366,7 @@ impl EngineTable {
             if !schema.unique {
                 columns.push(ColumnType::Int);
             }
-            columns.extend(secondary_parts(schema).iter().map(|part| part.column_type));
+            columns.extend(&self.secondary);
         }
         Batch {
             kind,

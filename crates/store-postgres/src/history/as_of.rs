@@ -13,10 +13,11 @@ use deltaview_store::history::Path;
 use super::ddl::SINCE;
 use super::sql::History;
 use crate::ddl::CLOCK;
-use crate::engine::{Engine, EngineTable};
+use crate::engine::Engine;
 use crate::names::{
     COUNT, DATA, IDENTITY, Term, index_parts, literal, order_by, parts_of, secondary_parts,
 };
+use crate::table::EngineTable;
 
 /// A view's table as of a time.
 #[derive(Clone, Debug)]

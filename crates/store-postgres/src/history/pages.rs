@@ -11,10 +11,10 @@ use tokio_postgres::types::{ToSql, Type};
 use super::as_of::{At, columns};
 use super::ddl::SINCE;
 use super::sql::History;
-use crate::engine::EngineTable;
 use crate::error::{Context, is_integer_overflow};
 use crate::names::{DATA, IDENTITY};
 use crate::scan::{Place, Viewed};
+use crate::table::EngineTable;
 use crate::view::Source;
 
 /// What one iteration changed, with rows as they are encoded.

@@ -17,9 +17,10 @@ use super::as_of::At;
 use super::ddl::{HISTORY, INSTANTS};
 use super::sql::History;
 use crate::ddl::CLOCK;
-use crate::engine::{Engine, EngineTable};
+use crate::engine::Engine;
 use crate::error::Context;
 use crate::reader::Reader;
+use crate::table::EngineTable;
 use crate::view::Source;
 
 /// How far a view can be read, in one state.

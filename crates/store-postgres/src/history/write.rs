@@ -15,11 +15,12 @@ use tokio_postgres::types::{ToSql, Type};
 use super::ddl::{HISTORY, INSTANTS};
 use super::sql::{sql_instant, sql_sweep_instants};
 use crate::ddl::CLOCK;
-use crate::engine::{Engine, EngineTable};
+use crate::engine::Engine;
 use crate::fetch::{nul_in_key, push_key};
 use crate::names::parts_of;
 use crate::pipeline::{Failure, Request, execute};
 use crate::statements::FEW;
+use crate::table::EngineTable;
 use crate::values::{Array, HasNul};
 
 /// What a statement is given at most, unless one row has more.

@@ -27,7 +27,7 @@ enum Ran {
 struct Encoded<'w> {
     /// Of the last stage, which writes the views: those before it leave nothing in the past.
     past: crate::history::Past,
-    tables: Vec<(&'w crate::engine::EngineTable, crate::write::Batch)>,
+    tables: Vec<(&'w crate::table::EngineTable, crate::write::Batch)>,
     journal: Vec<Chunk>,
     told: Option<crate::feed::Told>,
 }

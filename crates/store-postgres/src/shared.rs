@@ -50,8 +50,14 @@ enum Becomes<'a> {
 /// The groups that change, gathered until the view's rows are there. Keys are in their order.
 #[derive(Default)]
 pub(crate) struct Groups {
-    rows: Vec<(Vec<KeyValue<'static>>, Option<(bool, Range<usize>)>)>,
+    rows: Vec<(Vec<KeyValue<'static>>, Option<State>)>,
     bytes: Vec<u8>,
+}
+
+/// The state of a group: where its bytes are.
+struct State {
+    replaces: bool,
+    bytes: Range<usize>,
 }
 
 impl Groups {
@@ -67,7 +73,8 @@ impl Groups {
                 Becomes::Row(replaces, state) => {
                     let begin = groups.bytes.len();
                     groups.bytes.extend_from_slice(state);
-                    Some((replaces, begin..groups.bytes.len()))
+                    let bytes = begin..groups.bytes.len();
+                    Some(State { replaces, bytes })
                 }
                 _ => None,
             };
@@ -78,9 +85,9 @@ impl Groups {
         Ok(groups)
     }
 
-    fn state(&self, state: &Option<(bool, Range<usize>)>) -> Becomes<'_> {
+    fn state(&self, state: Option<&State>) -> Becomes<'_> {
         match state {
-            Some((replaces, range)) => Becomes::Row(*replaces, &self.bytes[range.clone()]),
+            Some(state) => Becomes::Row(state.replaces, &self.bytes[state.bytes.clone()]),
             None => Becomes::Nothing,
         }
     }
@@ -117,13 +124,13 @@ pub(crate) fn batches(
                 rest.next_if(|(group, _)| order(group, key, &table.schema).is_le())
             {
                 if group == key {
-                    state = groups.state(row);
+                    state = groups.state(row.as_ref());
                 } else {
                     write_parts(
                         &mut writer,
                         group,
                         Becomes::Same,
-                        groups.state(row),
+                        groups.state(row.as_ref()),
                         expected,
                     )?;
                 }
@@ -136,7 +143,7 @@ pub(crate) fn batches(
             &mut writer,
             group,
             Becomes::Same,
-            groups.state(row),
+            groups.state(row.as_ref()),
             expected,
         )
     })?;

@@ -202,7 +202,8 @@ pub fn refuse_older(graph: &Graph, clock: Option<i64>, oldest: i64) -> Result<()
         return Ok(());
     };
     let message = format!(
-        "graph `{}` has format version {format_version}, and this version of deltaview reads {oldest} at least. Nothing was          changed: open it with the version that wrote it, or make it anew from its inputs",
+        "graph `{}` has format version {format_version}, and this version of deltaview reads {oldest} at least. Nothing was \
+         changed: open it with the version that wrote it, or make it anew from its inputs",
         graph.name()
     );
     Err(Error::new(ErrorKind::OlderFormat, message))

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
+use deltaview::Table;
 use deltaview::prelude::*;
 use deltaview_schema::{Column, ColumnType, IndexSchema, TableSchema};
 use deltaview_store::catalog::{Dialect, entries};

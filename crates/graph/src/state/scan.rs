@@ -125,9 +125,9 @@ impl WorkingSet {
             return Ok((Vec::new(), None));
         }
         if let Some(shown) = graph.plan().shown.get(&table.id()) {
-            let shown: &Box<dyn ShowsGroups<K, T>> = shown
+            let shown = shown
                 .as_any()
-                .downcast_ref()
+                .downcast_ref::<Box<dyn ShowsGroups<K, T>>>()
                 .expect("the view has the types of its groups");
             return Ok(shown.page(self, bounds, order, rows));
         }

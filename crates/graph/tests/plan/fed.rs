@@ -1,5 +1,10 @@
 //! A join that fans out to an aggregate: the rows in between are handed on by and by, and nobody can tell.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "where a test has no more to say, the panic says it"
+)]
+
 use deltaview::prelude::*;
 
 type Read = (u64, i64);

@@ -1,5 +1,10 @@
 //! Views that show the groups of an aggregate: a working set has the groups alone, and nobody can tell.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "where a test has no more to say, the panic says it"
+)]
+
 use std::ops::Bound;
 
 use deltaview::prelude::*;

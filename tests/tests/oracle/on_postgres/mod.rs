@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use deltaview::{Error, Graph, IndexKey, Row, Rows, TableId, ViewHandle};
+use deltaview::{Error, Graph, IndexKey, Row, Rows, Store, TableId, ViewHandle};
 use deltaview_store_postgres::{Rows as Arriving, Snapshot, View};
 use tokio::runtime::Runtime;
 

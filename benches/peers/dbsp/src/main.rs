@@ -1,11 +1,11 @@
 //! dbsp, in memory: forms of the same query, of which the table shows the best.
 //!
 //! It is a package of its own, because it takes minutes to build. All forms join users, meters and reads, which come keyed,
-//! by indexed Z-sets, and sum by `aggregate_linear_postprocess`. They differ in who runs the circuit, and who keeps the sums:
+//! by indexed Z-sets, and sum by `aggregate_linear_postprocess`. The circuit runs in a thread of dbsp's own, without which its
+//! traces can't be. The forms differ in who keeps the sums:
 //!
-//! - `snapshot`: the circuit runs in this thread, and a trace of the sums is read as a snapshot of the last change;
-//! - `deltas`: the same, but what changes of the sums is read after each change, and applied to a map of the program's;
-//! - `runtime`: as `snapshot`, with the circuit in a thread of dbsp's own, as its larger programs have it.
+//! - `snapshot`: a trace of the sums is read as a snapshot of the last change;
+//! - `deltas`: what changes of the sums is read after each change, and applied to a map of the program's.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use dbsp::trace::{BatchReader as _, Cursor as _};
 use dbsp::typed_batch::{BatchReader as _, IndexedZSetReader, SpineSnapshot};
 use dbsp::utils::{Tup2, Tup3};
 use dbsp::{
-    CircuitHandle, DBSPHandle, IndexedZSetHandle, OrdIndexedZSet, OutputHandle, RootCircuit,
-    Runtime, Stream, ZWeight,
+    DBSPHandle, IndexedZSetHandle, OrdIndexedZSet, OutputHandle, RootCircuit, Runtime, Stream,
+    ZWeight,
 };
 use deltaview_benches::meters::{Group, Meter, Read, User};
 use deltaview_peers_frame::{Options, Peer};
@@ -60,21 +60,6 @@ fn query(circuit: &mut RootCircuit) -> (Inputs, Stream<RootCircuit, Sums>) {
     (inputs, sums)
 }
 
-/// Who runs the circuit.
-enum Circuit {
-    Here(CircuitHandle),
-    Apart(DBSPHandle),
-}
-
-impl Circuit {
-    fn step(&mut self) {
-        match self {
-            Circuit::Here(circuit) => circuit.transaction().expect("the circuit runs"),
-            Circuit::Apart(circuit) => circuit.transaction().expect("the circuit runs"),
-        }
-    }
-}
-
 /// Who keeps the sums.
 enum View {
     Snapshot(
@@ -85,7 +70,7 @@ enum View {
 }
 
 struct Dbsp {
-    circuit: Circuit,
+    circuit: DBSPHandle,
     inputs: Inputs,
     view: View,
 }
@@ -97,41 +82,31 @@ fn with_snapshot(circuit: &mut RootCircuit) -> (Inputs, OutputHandle<SpineSnapsh
 }
 
 fn snapshot(_: &Options) -> Box<dyn Peer> {
-    let built = RootCircuit::build(|circuit| Ok(with_snapshot(circuit)));
+    let built = Runtime::init_circuit(1, |circuit| Ok(with_snapshot(circuit)));
     let (circuit, (inputs, sums)) = built.expect("the circuit is right");
     Box::new(Dbsp {
-        circuit: Circuit::Here(circuit),
+        circuit,
         inputs,
         view: View::Snapshot(sums, None),
     })
 }
 
 fn deltas(_: &Options) -> Box<dyn Peer> {
-    let built = RootCircuit::build(|circuit| {
+    let built = Runtime::init_circuit(1, |circuit| {
         let (inputs, sums) = query(circuit);
         Ok((inputs, sums.accumulate_output()))
     });
     let (circuit, (inputs, sums)) = built.expect("the circuit is right");
     Box::new(Dbsp {
-        circuit: Circuit::Here(circuit),
+        circuit,
         inputs,
         view: View::Deltas(sums, BTreeMap::new()),
     })
 }
 
-fn runtime(_: &Options) -> Box<dyn Peer> {
-    let built = Runtime::init_circuit(1, |circuit| Ok(with_snapshot(circuit)));
-    let (circuit, (inputs, sums)) = built.expect("the circuit is right");
-    Box::new(Dbsp {
-        circuit: Circuit::Apart(circuit),
-        inputs,
-        view: View::Snapshot(sums, None),
-    })
-}
-
 impl Dbsp {
     fn change(&mut self) {
-        self.circuit.step();
+        self.circuit.transaction().expect("the circuit runs");
         match &mut self.view {
             View::Snapshot(handle, last) => {
                 *last = handle.take_from_worker(0);
@@ -259,9 +234,5 @@ impl Peer for Dbsp {
 }
 
 fn main() {
-    deltaview_peers_frame::main(&[
-        ("dbsp/snapshot", snapshot),
-        ("dbsp/deltas", deltas),
-        ("dbsp/runtime", runtime),
-    ]);
+    deltaview_peers_frame::main(&[("dbsp/snapshot", snapshot), ("dbsp/deltas", deltas)]);
 }

@@ -218,6 +218,8 @@ pub fn a_failure_in_the_first_stage_leaves_nothing<H: Harness>() {
         });
         let by_word = Index::new("word", |word: &String| word.clone());
         let counts = checked.named("checked").group_by(by_word).count();
+        // Read by more than the view: so the groups are of a stage of their own.
+        counts.output("seen");
         (words.handle(), counts.view("view"))
     });
     let mut store = Opened::<H>::new(&graph);

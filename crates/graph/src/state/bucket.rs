@@ -1,6 +1,7 @@
 //! The rows of one key. Most keys have one row, which is held in place; few rows are a sorted vector, and only many are
-//! found by hash. Where each row is there once, no weights are kept.
+//! found by hash.
 
+use std::cmp::Ordering;
 use std::hash::Hash;
 use std::ops::Bound;
 
@@ -17,176 +18,17 @@ pub(crate) trait BucketRow: Ord + Hash + Clone {}
 
 impl<T: Ord + Hash + Clone> BucketRow for T {}
 
-/// How often a row is there, as it is stored: not at all where each is there once.
-trait Times: Copy {
-    fn weight(self) -> Weight;
-    fn of(weight: Weight) -> Option<Self>;
-}
-
-impl Times for () {
-    #[inline]
-    fn weight(self) -> Weight {
-        1
-    }
-
-    fn of(weight: Weight) -> Option<Self> {
-        (weight == 1).then_some(())
-    }
-}
-
-impl Times for Weight {
-    #[inline]
-    fn weight(self) -> Weight {
-        self
-    }
-
-    fn of(weight: Weight) -> Option<Self> {
-        Some(weight)
-    }
-}
-
-/// Rows with how often they are there.
-enum Rows<T, W> {
-    /// In the order of `T`. Also no row at all, which allocates nothing.
-    Few(Vec<(T, W)>),
-    Many(Box<Map<T, W>>),
-}
-
-impl<T: BucketRow, W: Times> Rows<T, W> {
-    fn len(&self) -> usize {
-        self.as_they_lie().len()
-    }
-
-    /// In the order of their places.
-    fn as_they_lie(&self) -> &[(T, W)] {
-        match self {
-            Self::Few(rows) => rows,
-            Self::Many(rows) => rows.entries(),
-        }
-    }
-
-    fn weight(&self, row: &T) -> Weight {
-        let times = match self {
-            Self::Few(rows) => find(rows, row).ok().map(|at| rows[at].1),
-            Self::Many(rows) => rows.get(row).copied(),
-        };
-        times.map_or(0, W::weight)
-    }
-
-    fn iter(&self) -> RowsIter<'_, T, W> {
-        match self {
-            Self::Few(rows) => RowsIter::Few(rows.iter()),
-            Self::Many(rows) => RowsIter::Many(rows.range((Bound::Unbounded, Bound::Unbounded))),
-        }
-    }
-
-    /// Adds a weight that is not zero, if the sum can be stored so. Nothing is changed otherwise, nor on an overflow.
-    fn add(&mut self, row: &T, weight: Weight) -> Result<bool, WeightOverflow> {
-        match self {
-            Self::Few(rows) => match find(rows, row) {
-                Ok(at) => match (sum(rows[at].1.weight(), weight)?, &mut rows[at].1) {
-                    (0, _) => drop(rows.remove(at)),
-                    (sum, times) => match W::of(sum) {
-                        Some(sum) => *times = sum,
-                        None => return Ok(false),
-                    },
-                },
-                Err(at) => {
-                    let Some(times) = W::of(weight) else {
-                        return Ok(false);
-                    };
-                    if rows.len() == FEW {
-                        self.make_many((row.clone(), times));
-                        return Ok(true);
-                    }
-                    if rows.len() == rows.capacity() {
-                        // A half more, and not as much again: there are many buckets.
-                        rows.reserve_exact(rows.len() / 2 + 1);
-                    }
-                    rows.insert(at, (row.clone(), times));
-                }
-            },
-            Self::Many(rows) => {
-                let hash = hash_of(row);
-                let Some(place) = rows.find(hash, row) else {
-                    let times = W::of(weight);
-                    return Ok(times.is_some_and(|times| {
-                        rows.insert(hash, row.clone(), times);
-                        true
-                    }));
-                };
-                let times = rows.value_at(place);
-                match sum(times.weight(), weight)? {
-                    0 => {
-                        rows.remove_at(hash, place);
-                        // Only once it is much smaller, so that a row at the limit does not rebuild it each time.
-                        if rows.len() <= FEW / 2 {
-                            self.make_few();
-                        }
-                    }
-                    sum => match W::of(sum) {
-                        Some(sum) => *times = sum,
-                        None => return Ok(false),
-                    },
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    /// Few rows and one more.
-    fn make_many(&mut self, added: (T, W)) {
-        if let Self::Few(rows) = self {
-            let mut many = Map::new(None);
-            for (row, times) in std::mem::take(rows).into_iter().chain([added]) {
-                many.insert(hash_of(&row), row, times);
-            }
-            *self = Self::Many(Box::new(many));
-        }
-    }
-
-    fn make_few(&mut self) {
-        if let Self::Many(rows) = std::mem::replace(self, Self::Few(Vec::new())) {
-            let mut few: Vec<(T, W)> = rows.into_entries().collect();
-            few.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-            *self = Self::Few(few);
-        }
-    }
-}
-
-impl<T: BucketRow> Rows<T, ()> {
-    /// The same rows, with weights.
-    fn weighed(self) -> Rows<T, Weight> {
-        match self {
-            Self::Few(rows) => Rows::Few(rows.into_iter().map(|(row, ())| (row, 1)).collect()),
-            Self::Many(rows) => {
-                let mut many = Map::new(None);
-                for (row, ()) in rows.into_entries() {
-                    many.insert(hash_of(&row), row, 1);
-                }
-                Rows::Many(Box::new(many))
-            }
-        }
-    }
-}
-
 /// Rows with their weights, none zero, in the order of `T`.
 pub(crate) enum Bucket<T> {
     One(T, Weight),
-    /// Each is there once. Also no row at all.
-    Once(RowsOnce<T>),
-    Weighed(RowsWeighed<T>),
+    /// Also no row at all, which allocates nothing.
+    Few(Vec<(T, Weight)>),
+    Many(Box<Map<T, Weight>>),
 }
-
-/// Rows that are each there once.
-pub(crate) struct RowsOnce<T>(Rows<T, ()>);
-
-/// Rows with any weights.
-pub(crate) struct RowsWeighed<T>(Rows<T, Weight>);
 
 impl<T> Default for Bucket<T> {
     fn default() -> Self {
-        Self::Once(RowsOnce(Rows::Few(Vec::new())))
+        Self::Few(Vec::new())
     }
 }
 
@@ -194,8 +36,8 @@ impl<T: BucketRow> Bucket<T> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::One(..) => 1,
-            Self::Once(rows) => rows.0.len(),
-            Self::Weighed(rows) => rows.0.len(),
+            Self::Few(rows) => rows.len(),
+            Self::Many(rows) => rows.len(),
         }
     }
 
@@ -205,23 +47,30 @@ impl<T: BucketRow> Bucket<T> {
 
     /// Any row.
     pub(crate) fn any(&self) -> Option<&T> {
-        self.iter_as_they_came().next().map(|(row, _)| row)
+        match self {
+            Self::One(row, _) => Some(row),
+            Self::Few(rows) => rows.first().map(|(row, _)| row),
+            Self::Many(rows) => rows.iter().next().map(|(row, _)| row),
+        }
     }
 
     pub(crate) fn iter(&self) -> Iter<'_, T> {
-        Iter(match self {
-            Self::One(row, weight) => InOrder::One(Some((row, *weight))),
-            Self::Once(rows) => InOrder::Once(rows.0.iter()),
-            Self::Weighed(rows) => InOrder::Weighed(rows.0.iter()),
-        })
+        match self {
+            Self::One(row, weight) => Iter::One(Some((row, *weight))),
+            Self::Few(rows) => Iter::Few(rows.iter()),
+            Self::Many(rows) => Iter::Many(rows.range((Bound::Unbounded, Bound::Unbounded))),
+        }
     }
 
     /// The rows in an order that is the same on every machine, but not that of `T`: it costs nothing to make.
     pub(crate) fn iter_as_they_came(&self) -> AsTheyCame<'_, T> {
         match self {
-            Self::One(row, weight) => AsTheyCame::One(Some((row, *weight))),
-            Self::Once(rows) => AsTheyCame::Once(rows.0.as_they_lie().iter()),
-            Self::Weighed(rows) => AsTheyCame::Weighed(rows.0.as_they_lie().iter()),
+            Self::One(row, weight) => AsTheyCame {
+                one: Some((row, *weight)),
+                rows: [].iter(),
+            },
+            Self::Few(rows) => AsTheyCame::of(rows),
+            Self::Many(rows) => AsTheyCame::of(rows.entries()),
         }
     }
 
@@ -235,8 +84,8 @@ impl<T: BucketRow> Bucket<T> {
                     0
                 }
             }
-            Self::Once(rows) => rows.0.weight(row),
-            Self::Weighed(rows) => rows.0.weight(row),
+            Self::Few(rows) => find(rows, row).map_or(0, |at| rows[at].1),
+            Self::Many(rows) => rows.get(row).copied().unwrap_or(0),
         }
     }
 
@@ -246,84 +95,106 @@ impl<T: BucketRow> Bucket<T> {
             return Ok(());
         }
         match self {
-            Self::One(one, old) if one == row => match sum(*old, weight)? {
-                0 => *self = Self::default(),
-                sum => *old = sum,
-            },
-            Self::One(..) => self.add_second(row, weight),
-            Self::Once(rows) if rows.0.len() == 0 => *self = Self::One(row.clone(), weight),
-            Self::Once(rows) => {
-                if !rows.0.add(row, weight)? {
-                    let once = std::mem::replace(&mut rows.0, Rows::Few(Vec::new()));
-                    let mut weighed = once.weighed();
-                    weighed.add(row, weight)?;
-                    *self = Self::Weighed(RowsWeighed(weighed));
-                } else if let [_] = rows.0.as_they_lie() {
-                    self.make_one();
+            Self::One(one, old) => match row.cmp(one) {
+                Ordering::Equal => match sum(*old, weight)? {
+                    0 => *self = Self::default(),
+                    sum => *old = sum,
+                },
+                order => {
+                    let added = (row.clone(), weight);
+                    let mut few = Vec::with_capacity(4);
+                    if let Self::One(one, old) = std::mem::take(self) {
+                        few.push((one, old));
+                    }
+                    few.insert(usize::from(order.is_gt()), added);
+                    *self = Self::Few(few);
                 }
-            }
-            Self::Weighed(rows) => {
-                rows.0.add(row, weight)?;
-                if let [_] = rows.0.as_they_lie() {
-                    self.make_one();
+            },
+            Self::Few(rows) if rows.is_empty() => *self = Self::One(row.clone(), weight),
+            Self::Few(rows) => match find(rows, row) {
+                Ok(at) => match sum(rows[at].1, weight)? {
+                    0 => {
+                        rows.remove(at);
+                        if let [_] = rows.as_slice()
+                            && let Some((row, weight)) = rows.pop()
+                        {
+                            *self = Self::One(row, weight);
+                        }
+                    }
+                    sum => rows[at].1 = sum,
+                },
+                Err(_) if rows.len() == FEW => {
+                    let mut many = Map::new(None);
+                    let few = std::mem::take(rows);
+                    for (row, weight) in few.into_iter().chain([(row.clone(), weight)]) {
+                        many.insert(hash_of(&row), row, weight);
+                    }
+                    *self = Self::Many(Box::new(many));
+                }
+                Err(at) => {
+                    if rows.len() == rows.capacity() {
+                        // A half more, and not as much again: there are many buckets.
+                        rows.reserve_exact(rows.len() / 2 + 1);
+                    }
+                    rows.insert(at, (row.clone(), weight));
+                }
+            },
+            Self::Many(rows) => {
+                let hash = hash_of(row);
+                let Some(place) = rows.find(hash, row) else {
+                    rows.insert(hash, row.clone(), weight);
+                    return Ok(());
+                };
+                let old = rows.value_at(place);
+                match sum(*old, weight)? {
+                    0 => {
+                        rows.remove_at(hash, place);
+                        // Only once it is much smaller, so that a row at the limit does not rebuild it each time.
+                        if rows.len() <= FEW / 2 {
+                            self.make_few();
+                        }
+                    }
+                    sum => *old = sum,
                 }
             }
         }
         Ok(())
     }
 
-    /// Adds a row to another one.
-    fn add_second(&mut self, row: &T, weight: Weight) {
-        if let Self::One(one, old) = std::mem::take(self) {
-            let added = row.clone();
-            *self = if (old, weight) == (1, 1) {
-                Self::Once(RowsOnce(two((one, ()), (added, ()))))
-            } else {
-                Self::Weighed(RowsWeighed(two((one, old), (added, weight))))
-            };
+    fn make_few(&mut self) {
+        if let Self::Many(rows) = std::mem::take(self) {
+            let mut few: Vec<(T, Weight)> = rows.into_entries().collect();
+            few.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+            *self = Self::Few(few);
         }
     }
-
-    /// Holds the only row that is left in place.
-    fn make_one(&mut self) {
-        let rows = self.iter_as_they_came();
-        let one = rows.map(|(row, weight)| (row.clone(), weight)).next();
-        if let Some((row, weight)) = one {
-            *self = Self::One(row, weight);
-        }
-    }
-}
-
-/// Two rows that are not equal.
-fn two<T: Ord, W>(one: (T, W), other: (T, W)) -> Rows<T, W> {
-    let mut rows = Vec::with_capacity(4);
-    rows.extend(if one.0 < other.0 {
-        [one, other]
-    } else {
-        [other, one]
-    });
-    Rows::Few(rows)
 }
 
 fn sum(old: Weight, added: Weight) -> Result<Weight, WeightOverflow> {
     old.checked_add(added).ok_or(WeightOverflow)
 }
 
-fn find<T: Ord, W>(rows: &[(T, W)], row: &T) -> Result<usize, usize> {
+fn find<T: Ord>(rows: &[(T, Weight)], row: &T) -> Result<usize, usize> {
     rows.binary_search_by(|(other, _)| other.cmp(row))
 }
 
-/// The rows of a bucket in the order of their places. What reads most goes through this.
-pub(crate) enum AsTheyCame<'a, T> {
-    One(Option<(&'a T, Weight)>),
-    Once(std::slice::Iter<'a, (T, ())>),
-    Weighed(std::slice::Iter<'a, (T, Weight)>),
+/// The rows of a bucket in the order of their places. What reads most goes through this: so it is two pointers.
+pub(crate) struct AsTheyCame<'a, T> {
+    one: Option<(&'a T, Weight)>,
+    rows: std::slice::Iter<'a, (T, Weight)>,
 }
 
-impl<T> AsTheyCame<'_, T> {
+impl<'a, T> AsTheyCame<'a, T> {
+    fn of(rows: &'a [(T, Weight)]) -> Self {
+        Self {
+            one: None,
+            rows: rows.iter(),
+        }
+    }
+
     /// No rows.
     pub(crate) fn none() -> Self {
-        Self::One(None)
+        Self::of(&[])
     }
 }
 
@@ -332,62 +203,38 @@ impl<'a, T> Iterator for AsTheyCame<'a, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::One(row) => row.take(),
-            Self::Once(rows) => rows.next().map(|(row, ())| (row, 1)),
-            Self::Weighed(rows) => rows.next().map(|(row, weight)| (row, *weight)),
+        if let Some((row, weight)) = self.rows.next() {
+            return Some((row, *weight));
         }
+        self.one.take()
     }
 }
 
 /// The rows of a bucket, in order.
-pub(crate) struct Iter<'a, T>(InOrder<'a, T>);
-
-enum InOrder<'a, T> {
+pub(crate) enum Iter<'a, T> {
     One(Option<(&'a T, Weight)>),
-    Once(RowsIter<'a, T, ()>),
-    Weighed(RowsIter<'a, T, Weight>),
-}
-
-enum RowsIter<'a, T, W> {
-    Few(std::slice::Iter<'a, (T, W)>),
-    Many(map::Range<'a, T, W>),
-}
-
-impl<'a, T, W: Times> RowsIter<'a, T, W> {
-    fn next(&mut self) -> Option<(&'a T, Weight)> {
-        match self {
-            Self::Few(rows) => rows.next().map(|(row, times)| (row, times.weight())),
-            Self::Many(rows) => rows.next().map(|(row, times)| (row, times.weight())),
-        }
-    }
-
-    fn next_back(&mut self) -> Option<(&'a T, Weight)> {
-        match self {
-            Self::Few(rows) => rows.next_back().map(|(row, times)| (row, times.weight())),
-            Self::Many(rows) => rows.next_back().map(|(row, times)| (row, times.weight())),
-        }
-    }
+    Few(std::slice::Iter<'a, (T, Weight)>),
+    Many(map::Range<'a, T, Weight>),
 }
 
 impl<'a, T> Iterator for Iter<'a, T> {
     type Item = (&'a T, Weight);
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
-            InOrder::One(row) => row.take(),
-            InOrder::Once(rows) => rows.next(),
-            InOrder::Weighed(rows) => rows.next(),
+        match self {
+            Self::One(row) => row.take(),
+            Self::Few(rows) => rows.next().map(|(row, weight)| (row, *weight)),
+            Self::Many(rows) => rows.next().map(|(row, weight)| (row, *weight)),
         }
     }
 }
 
 impl<T> DoubleEndedIterator for Iter<'_, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
-            InOrder::One(row) => row.take(),
-            InOrder::Once(rows) => rows.next_back(),
-            InOrder::Weighed(rows) => rows.next_back(),
+        match self {
+            Self::One(row) => row.take(),
+            Self::Few(rows) => rows.next_back().map(|(row, weight)| (row, *weight)),
+            Self::Many(rows) => rows.next_back().map(|(row, weight)| (row, *weight)),
         }
     }
 }

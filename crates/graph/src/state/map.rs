@@ -174,11 +174,11 @@ impl<K: Ord + Hash, V> Map<K, V> {
             return places;
         };
         let mut encoded = Vec::new();
-        let mut begins: Vec<([u8; 12], u32)> = Vec::with_capacity(places.len());
+        let mut begins: Vec<([u8; 16], u32)> = Vec::with_capacity(places.len());
         for place in places {
             encoded.clear();
             encode(self.key_at(place), &mut encoded);
-            encoded.resize(12, 0);
+            encoded.resize(16, 0);
             let begin = encoded.first_chunk().copied();
             begins.push((begin.unwrap_or_default(), place));
         }
@@ -197,8 +197,13 @@ fn sort(places: &mut [u32], compare: &dyn Fn(u32, u32) -> Ordering) {
 
 /// The order of encodings is that of the keys, and none is a prefix of another: so the keys are compared only where the
 /// beginnings of their encodings are equal.
-fn sort_by_begin(begins: &mut [([u8; 12], u32)], compare: &dyn Fn(u32, u32) -> Ordering) {
-    begins.sort_unstable_by(|one, other| one.0.cmp(&other.0).then_with(|| compare(one.1, other.1)));
+fn sort_by_begin(begins: &mut [([u8; 16], u32)], compare: &dyn Fn(u32, u32) -> Ordering) {
+    begins.sort_unstable_by(|one, other| {
+        let (begin, other_begin) = (u128::from_be_bytes(one.0), u128::from_be_bytes(other.0));
+        begin
+            .cmp(&other_begin)
+            .then_with(|| compare(one.1, other.1))
+    });
 }
 
 fn lock(noted: &Mutex<Option<Noted>>) -> MutexGuard<'_, Option<Noted>> {

@@ -211,6 +211,7 @@ mod tests {
         let file = std::fs::read_to_string(process::root().join(FILE)).unwrap();
         let known: Known = toml::from_str(&file).unwrap();
         assert!(known.tolerance > 0.0 && known.kernels.values().all(|count| *count > 0));
+        assert!(known.kernels.len() >= 12, "{:?}", known.kernels);
     }
 
     #[test]

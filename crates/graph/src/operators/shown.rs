@@ -4,12 +4,11 @@ use std::any::Any;
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
-use deltaview_zset::Weight;
 
 use super::GroupState;
 use super::aggregate::{Finish, MakeGroup};
 use crate::plan::{ErasedTable, TableId};
-use crate::state::{Arrangement, Bounds, Order, Page, TypedTable, WorkingSet};
+use crate::state::{Arrangement, Bounds, Order, Page, TypedTable, WorkingSet, page};
 
 /// How groups are shown, without their types.
 pub(crate) trait ErasedShown: Send + Sync {
@@ -63,27 +62,13 @@ where
         rows: usize,
     ) -> Page<G, U> {
         let groups: &Arrangement<G, GroupState<G, A>> = state.arrangement(self.groups);
-        let mut page: Vec<(U, Weight)> = Vec::new();
+        let shown = |group: &GroupState<G, A>| self.row(group).map(|row| (row, 1));
         if let Some(key) = bounds.only() {
-            let row = groups.row_of(key).and_then(|group| self.row(group));
-            page.extend(row.map(|row| (row, 1)));
-            return (page, None);
+            let row = groups.row_of(key).and_then(shown);
+            return (row.into_iter().collect(), None);
         }
-        let mut within = groups.range(bounds.as_refs());
-        loop {
-            let next = match order {
-                Order::Forward => within.next(),
-                Order::Backward => within.next_back(),
-            };
-            let Some((key, bucket)) = next else {
-                return (page, None);
-            };
-            let row = bucket.any().and_then(|group| self.row(group));
-            page.extend(row.map(|row| (row, 1)));
-            if page.len() >= rows {
-                return (page, Some(key.clone()));
-            }
-        }
+        let within = groups.range(bounds.as_refs());
+        page(within, order, rows, |bucket| bucket.any().and_then(shown))
     }
 }
 

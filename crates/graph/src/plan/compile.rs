@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::names::{duplicate_names, vertex_names};
 use super::regions::Regions;
-use super::shown::{ShownTables, shown_alone, shown_tables};
+use super::shown::{ShownTables, shown_alone};
 use super::stages::stages;
 use super::{ErasedTable, Plan, Retention, Table, TableId, Vertex, VertexId};
 use crate::builder::{Builder, Draft, TableDraft, Work};
@@ -242,18 +242,17 @@ fn vertices(
         touches.push(touched);
         once.push(draft.unique_by.is_some());
     }
-    let alone = shown_alone(&vertices, tables, &touches);
-    for (view, groups) in &alone {
+    let shown = shown_alone(&vertices, tables, &touches);
+    for (view, of_groups) in &shown {
         let of_view = touches.iter_mut().find(|touched| touched.contains(view));
         of_view
             .into_iter()
-            .for_each(|touched| touched.push(*groups));
+            .for_each(|touched| touched.push(of_groups.groups()));
     }
     for (vertex, stage) in stages(&vertices, &touches).into_iter().enumerate() {
         vertices[vertex].stage = stage;
     }
     note_edges(&mut vertices, &once, retentions);
-    let shown = shown_tables(&vertices, &alone);
     (vertices, positions, shown)
 }
 
@@ -288,10 +287,8 @@ fn note_edges(vertices: &mut [Vertex], once: &[bool], retentions: &[Option<Reten
 /// Who sums up what a vertex puts out, at once or behind stateless operators, where nobody else reads that.
 fn feeds(vertices: &[Vertex], readers: &[usize], position: usize) -> Option<Feeds> {
     let only_reader = |position: usize| {
-        let all = vertices.iter();
-        let reader = all
-            .clone()
-            .position(|vertex| vertex.inputs.contains(&position));
+        let mut all = vertices.iter();
+        let reader = all.position(|vertex| vertex.inputs.contains(&position));
         reader.filter(|_| readers[position] == 1)
     };
     let takes = |reader: usize, from: usize| {

@@ -10,9 +10,6 @@ use crate::operators::ErasedShown;
 /// By the table of a view that is not kept in a working set: how it is read from the groups.
 pub(crate) type ShownTables = BTreeMap<TableId, Box<dyn ErasedShown>>;
 
-/// By the table of a view, the table of the groups that it shows.
-pub(super) type Pairs = Vec<(TableId, TableId)>;
-
 impl Graph {
     /// The view that has a row for each group of an aggregate's table, by the group's key; if there is one. Both have
     /// the same keys, but for groups that are put out by nothing, so that a database may keep them in one table.
@@ -48,40 +45,28 @@ fn view_of_groups(
     tables.find(is_of_groups)
 }
 
-/// The views that are nothing but their groups, each with its groups: no other operator reads the one or the other. They
-/// are of one stage, and a working set has the groups alone. `touches` has, by position, the tables that a vertex reads
-/// or writes.
+/// The views that are nothing but their groups: no other operator reads the one or the other. They are of one stage, and a
+/// working set has the groups alone. `touches` has, by position, the tables that a vertex reads or writes.
 pub(super) fn shown_alone(
     vertices: &[Vertex],
     tables: &[Arc<dyn ErasedTable>],
     touches: &[Vec<TableId>],
-) -> Pairs {
+) -> ShownTables {
     let touched = |table: TableId| touches.iter().filter(|all| all.contains(&table)).count();
-    let pair = |(position, vertex): (usize, &Vertex)| {
-        let shown = vertex.operator.shown()?;
-        let groups = shown.groups();
-        let view = view_of_groups(vertices, tables, groups)?;
-        let mut readers = vertices.iter().flat_map(|reader| &reader.inputs);
-        let (first, second) = {
-            let mut of_this = readers.by_ref().filter(|input| **input == position);
-            (of_this.next(), of_this.next())
-        };
-        let is_alone = first.is_some() && second.is_none();
-        let is_only_read = touched(view) == 1 && touched(groups) == 1;
-        let fits = shown.is_shown_in(tables[view.0].as_ref());
-        (is_alone && is_only_read && fits).then_some((view, groups))
+    let is_alone = |position: usize| {
+        let inputs = vertices.iter().flat_map(|reader| &reader.inputs);
+        inputs.filter(|input| **input == position).count() == 1
     };
-    vertices.iter().enumerate().filter_map(pair).collect()
-}
-
-/// How those views are read.
-pub(super) fn shown_tables(vertices: &[Vertex], pairs: &Pairs) -> ShownTables {
-    let of = |groups: TableId| {
-        let mut all = vertices.iter().filter_map(|vertex| vertex.operator.shown());
-        all.find(|shown| shown.groups() == groups)
-    };
-    let shown = pairs
+    let shown = vertices
         .iter()
-        .filter_map(|(view, groups)| Some((*view, of(*groups)?)));
+        .enumerate()
+        .filter_map(|(position, vertex)| {
+            let shown = vertex.operator.shown()?;
+            let groups = shown.groups();
+            let view = view_of_groups(vertices, tables, groups)?;
+            let is_only_read = touched(view) == 1 && touched(groups) == 1;
+            let fits = shown.is_shown_in(tables[view.0].as_ref());
+            (is_alone(position) && is_only_read && fits).then_some((view, shown))
+        });
     shown.collect()
 }

@@ -25,7 +25,7 @@ pub(crate) use history::ErasedHistory;
 pub(crate) use intervals::{Cut, Side};
 pub(crate) use places::{Places, hash_of};
 pub(crate) use ranked::{Place, Ranked, Span};
-pub(crate) use scan::{Bounds, Order, Page};
+pub(crate) use scan::{Bounds, Order, Page, page};
 pub(crate) use secondary::{Secondary, SecondaryIndex};
 pub(crate) use table_delta::{ErasedDelta, TableDelta, Visit, hex_text, key_text};
 

@@ -135,15 +135,20 @@ impl WorkingSet {
             let arrangement: &Arrangement<K, T> = self.arrangement(table.id());
             if let Some(key) = bounds.only() {
                 let rows = arrangement.bucket(key).map(|rows| (key, rows));
-                return Ok((page(rows.into_iter(), order, usize::MAX).0, None));
+                return Ok((page(rows.into_iter(), order, usize::MAX, owned).0, None));
             }
-            return Ok(page(arrangement.range(bounds.as_refs()), order, rows));
+            return Ok(page(
+                arrangement.range(bounds.as_refs()),
+                order,
+                rows,
+                owned,
+            ));
         }
         let secondary = self.secondary(graph, table, view.index - 1);
         let by_key: &ByKey<K, T> = secondary
             .downcast_ref()
             .expect("the handle has the key type of its index");
-        Ok(page(by_key.range(bounds.as_refs()), order, rows))
+        Ok(page(by_key.range(bounds.as_refs()), order, rows, owned))
     }
 
     fn secondary(&self, graph: &Graph, table: &Table, index: usize) -> &dyn std::any::Any {
@@ -151,21 +156,28 @@ impl WorkingSet {
     }
 }
 
-fn page<'a, K: IndexKey, T: Row>(
-    mut groups: impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<T>)>,
+/// The rows of a bucket, to be handed out.
+fn owned<T: Row>(bucket: &Bucket<T>) -> impl Iterator<Item = (T, Weight)> {
+    bucket.iter().map(|(row, weight)| (row.clone(), weight))
+}
+
+/// A page of what is made of the rows of each key.
+pub(crate) fn page<'a, K: IndexKey, R: Row, T, M: IntoIterator<Item = (T, Weight)>>(
+    mut keys: impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<R>)>,
     order: Order,
     rows: usize,
+    made_of: impl Fn(&'a Bucket<R>) -> M,
 ) -> Page<K, T> {
     let mut page = Vec::new();
     loop {
-        let group = match order {
-            Order::Forward => groups.next(),
-            Order::Backward => groups.next_back(),
+        let next = match order {
+            Order::Forward => keys.next(),
+            Order::Backward => keys.next_back(),
         };
-        let Some((key, bucket)) = group else {
+        let Some((key, bucket)) = next else {
             return (page, None);
         };
-        page.extend(bucket.iter().map(|(row, weight)| (row.clone(), weight)));
+        page.extend(made_of(bucket));
         if page.len() >= rows {
             return (page, Some(key.clone()));
         }

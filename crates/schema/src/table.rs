@@ -1,9 +1,10 @@
 //! A stored table as data: its names, its columns and its row shape, for any dialect. It never writes SQL.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::key::ColumnType;
+use crate::key::{ColumnType, KeyValue};
 use crate::{Indexable, Shape};
 
 /// A column of an index.
@@ -50,6 +51,21 @@ pub struct IndexSchema {
 }
 
 impl IndexSchema {
+    /// The order of two keys of the index, of which each has a value for each column: that in which a table has its rows.
+    pub fn order(&self, one: &[KeyValue<'_>], other: &[KeyValue<'_>]) -> Ordering {
+        let mut columns = one.iter().zip(other).zip(&self.columns);
+        let differs = columns.find_map(|((one, other), column)| {
+            let by_value = one.cmp(other);
+            let by_value = if column.descending {
+                by_value.reverse()
+            } else {
+                by_value
+            };
+            by_value.is_ne().then_some(by_value)
+        });
+        differs.unwrap_or(Ordering::Equal)
+    }
+
     /// The names of the columns in SQL, in order.
     pub fn sql_names(&self) -> impl Iterator<Item = String> + '_ {
         self.columns
@@ -290,6 +306,27 @@ mod tests {
             .iter()
             .map(|(path, what)| (path.to_string(), what.to_string()))
             .collect()
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_their_columns() {
+        let column = |name: &str, descending| Column {
+            name: name.to_string(),
+            column_type: ColumnType::Int,
+            nullable: true,
+            descending,
+        };
+        let index = IndexSchema {
+            name: "by_both".to_string(),
+            columns: vec![column("first", false), column("second", true)],
+        };
+        let key = |first, second| [KeyValue::Int(first), KeyValue::Int(second)];
+        assert_eq!(index.order(&key(1, 2), &key(2, 1)), Ordering::Less);
+        assert_eq!(index.order(&key(1, 2), &key(1, 1)), Ordering::Less);
+        assert_eq!(index.order(&key(1, 1), &key(1, 2)), Ordering::Greater);
+        assert_eq!(index.order(&key(1, 1), &key(1, 1)), Ordering::Equal);
+        let none = [KeyValue::Null, KeyValue::Int(1)];
+        assert_eq!(index.order(&none, &key(1, 1)), Ordering::Less);
     }
 
     #[test]

@@ -3,11 +3,10 @@
 //! group whose rows add up to nothing is not shown, and where an iteration goes stage by stage its groups are stored before
 //! the view. A row with neither is deleted.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use deltaview_graph::{Graph, TableId, TableWrites, Write};
-use deltaview_schema::{KeyValue, TableSchema};
+use deltaview_schema::KeyValue;
 use deltaview_store::Error;
 
 use crate::table::EngineTable;
@@ -121,7 +120,7 @@ pub(crate) fn batches(
             let (key, data) = parts(&write);
             let mut state = Becomes::Same;
             while let Some((group, row)) =
-                rest.next_if(|(group, _)| order(group, key, &table.schema).is_le())
+                rest.next_if(|(group, _)| table.schema.primary.order(group, key).is_le())
             {
                 if group == key {
                     state = groups.state(row.as_ref());
@@ -148,21 +147,6 @@ pub(crate) fn batches(
         )
     })?;
     Ok(writer.finish())
-}
-
-/// The order of two keys of a table.
-fn order(one: &[KeyValue<'_>], other: &[KeyValue<'_>], schema: &TableSchema) -> Ordering {
-    let mut columns = one.iter().zip(other).zip(&schema.primary.columns);
-    let differs = columns.find_map(|((one, other), column)| {
-        let by_value = one.cmp(other);
-        let by_value = if column.descending {
-            by_value.reverse()
-        } else {
-            by_value
-        };
-        by_value.is_ne().then_some(by_value)
-    });
-    differs.unwrap_or(Ordering::Equal)
 }
 
 fn write_parts(

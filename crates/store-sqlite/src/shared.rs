@@ -5,10 +5,8 @@
 //! A state repeats most of the view's row. So it is stored as a byte, how much of it is the beginning of the view's row (four
 //! bits) and how much the end, and what is between. Where either is longer the byte is 255, and two more have the lengths.
 
-use std::cmp::Ordering;
-
 use deltaview_graph::{TableWrites, Write};
-use deltaview_schema::{KeyValue, TableSchema};
+use deltaview_schema::KeyValue;
 use deltaview_store::Error;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -138,7 +136,7 @@ pub(crate) fn write(
             let data = data.map_or(Becomes::Nothing, Becomes::Row);
             let mut state = Becomes::Same;
             while let Some((group, row)) =
-                rest.next_if(|(group, _)| order(group, key, &table.schema).is_le())
+                rest.next_if(|(group, _)| table.schema.primary.order(group, key).is_le())
             {
                 if group == key {
                     state = state_of(row);
@@ -150,21 +148,6 @@ pub(crate) fn write(
         })?;
     }
     rest.try_for_each(|(group, row)| writer.write(group, state_of(row), Becomes::Same))
-}
-
-/// The order of two keys of a table.
-fn order(one: &[KeyValue<'_>], other: &[KeyValue<'_>], schema: &TableSchema) -> Ordering {
-    let mut columns = one.iter().zip(other).zip(&schema.primary.columns);
-    let differs = columns.find_map(|((one, other), column)| {
-        let by_value = one.cmp(other);
-        let by_value = if column.descending {
-            by_value.reverse()
-        } else {
-            by_value
-        };
-        by_value.is_ne().then_some(by_value)
-    });
-    differs.unwrap_or(Ordering::Equal)
 }
 
 /// Writes the rows of a shared table.

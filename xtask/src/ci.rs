@@ -40,7 +40,9 @@ fn steps() -> Vec<Step> {
             }
         }),
         Step::new("test", "cargo xtask test", || {
-            test::run(&[], test::Postgres::Needed).map(|()| Outcome::Done)
+            // One run shows all that is broken.
+            test::run(&["--no-fail-fast".to_owned()], test::Postgres::Needed)
+                .map(|()| Outcome::Done)
         }),
     ]
 }

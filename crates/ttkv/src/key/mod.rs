@@ -98,11 +98,26 @@ pub fn encode<K: Serialize + ?Sized>(key: &K) -> Result<Vec<u8>, KeyError> {
 
 /// Decodes a key from exactly the bytes that [`encode`] made of it.
 ///
+/// The key is encoded again and the bytes are compared: no type says by itself that its elements have an order, as those
+/// of a set have, and bytes out of that order would be a second key for the same value.
+///
 /// # Errors
 ///
 /// A [`KeyError`] where the bytes are cut short, are followed by more, are not those that [`encode`] would have made, nest
 /// more than 64 deep, or hold something other than a `K`. Any bytes may be given.
-pub fn decode<K: DeserializeOwned>(bytes: &[u8]) -> Result<K, KeyError> {
+pub fn decode<K: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<K, KeyError> {
+    let key = read(bytes)?;
+    if encode(&key)? == bytes {
+        return Ok(key);
+    }
+    Err(KeyError::new(
+        KeyErrorKind::NotCanonical,
+        "the bytes are of a key that has others".to_owned(),
+    ))
+}
+
+/// Reads a key of bytes that may not be the ones it is encoded as.
+fn read<K: DeserializeOwned>(bytes: &[u8]) -> Result<K, KeyError> {
     let mut deserializer = de::KeyDeserializer::new(bytes);
     let key = K::deserialize(&mut deserializer)?;
     deserializer.end()?;

@@ -177,7 +177,8 @@ where
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
         let added: Added<G, A> = apply.kept();
         let state = apply.arrangement::<G, GroupState<G, A>>(self.table);
-        let mut out: Delta<U> = Vec::with_capacity(added.len() * 2);
+        let is_shown = apply.are_groups_shown() && state.is_complete();
+        let mut out: Delta<U> = Vec::with_capacity(if is_shown { 0 } else { added.len() * 2 });
         let mut stored: ArrangedDelta<G, GroupState<G, A>> = Vec::with_capacity(added.len() * 2);
         for (key, (weight, aggregate)) in added {
             let old = state.row_of(&key);
@@ -187,6 +188,11 @@ where
                 Some(members) => members.values(apply, &key)?,
             };
             if old == new.as_ref() && members_before == members_after {
+                continue;
+            }
+            if is_shown {
+                stored.extend(old.map(|old| (key.clone(), old.clone(), -1)));
+                stored.extend(new.map(|new| (key, new, 1)));
                 continue;
             }
             let put_out = |group: Option<&GroupState<G, A>>, members: &O| {

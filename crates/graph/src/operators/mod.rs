@@ -346,6 +346,8 @@ pub(crate) struct Edges {
     pub(crate) can_be_taken: bool,
     /// Who takes what it puts out by and by, and nobody else reads it.
     pub(crate) feeds: Option<Feeds>,
+    /// Whether what it puts out is nothing but its groups, which a complete working set is read from.
+    pub(crate) are_groups_shown: bool,
 }
 
 /// Who takes rows by and by: positions in the plan.
@@ -425,6 +427,11 @@ impl<'a> Apply<'a> {
     /// Whether the first input has each row once.
     pub(crate) fn has_rows_once(&self) -> bool {
         self.edges.have_rows_once
+    }
+
+    /// Whether nobody looks at what is put out, as long as all groups are resident: it is made of them when asked for.
+    pub(crate) fn are_groups_shown(&self) -> bool {
+        self.edges.are_groups_shown
     }
 
     pub(crate) fn finish(self) -> (Slot, TableDeltas) {

@@ -4,11 +4,13 @@ use std::any::Any;
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
+use deltaview_zset::ZSet;
 
 use super::GroupState;
 use super::aggregate::{Finish, MakeGroup};
+use crate::delta::ArrangedDelta;
 use crate::plan::{ErasedTable, TableId};
-use crate::state::{Arrangement, Bounds, Order, Page, TypedTable, WorkingSet, page};
+use crate::state::{Arrangement, Bounds, ErasedDelta, Order, Page, TypedTable, WorkingSet, page};
 
 /// How groups are shown, without their types.
 pub(crate) trait ErasedShown: Send + Sync {
@@ -16,6 +18,8 @@ pub(crate) trait ErasedShown: Send + Sync {
     fn groups(&self) -> TableId;
     /// Whether a view's table has the rows that the groups become, by their keys.
     fn is_shown_in(&self, view: &dyn ErasedTable) -> bool;
+    /// What a change of the groups is to the view: a `ZSet<T>`.
+    fn delta(&self, of_groups: &dyn ErasedDelta) -> Box<dyn Any + Send + Sync>;
     /// The `Box<dyn ShowsGroups<K, T>>`.
     fn as_any(&self) -> &dyn Any;
 }
@@ -25,6 +29,9 @@ pub(crate) trait ShowsGroups<K, T>: Send + Sync {
     /// As [`WorkingSet::page`].
     fn page(&self, state: &WorkingSet, bounds: &Bounds<K>, order: Order, rows: usize)
     -> Page<K, T>;
+
+    /// As [`ErasedShown::delta`].
+    fn delta(&self, of_groups: &dyn ErasedDelta) -> ZSet<T>;
 }
 
 /// How the groups of an aggregate without members become rows.
@@ -70,6 +77,17 @@ where
         let within = groups.range(bounds.as_refs());
         page(within, order, rows, |bucket| bucket.any().and_then(shown))
     }
+
+    fn delta(&self, of_groups: &dyn ErasedDelta) -> ZSet<U> {
+        let groups = of_groups.slot();
+        let groups: Option<&ArrangedDelta<G, GroupState<G, A>>> =
+            groups.as_deref().and_then(|groups| groups.downcast_ref());
+        let groups = groups.expect("the groups have the types of their table");
+        let rows = groups
+            .iter()
+            .filter_map(|(_, group, weight)| Some((self.row(group)?, *weight)));
+        ZSet::from_pairs(rows).expect("a group has one row before and one after")
+    }
 }
 
 /// A [`Shown`] behind its types.
@@ -85,6 +103,10 @@ impl<K: IndexKey, T: Row> ErasedShown for Erased<K, T> {
 
     fn is_shown_in(&self, view: &dyn ErasedTable) -> bool {
         view.as_any().is::<TypedTable<K, T>>()
+    }
+
+    fn delta(&self, of_groups: &dyn ErasedDelta) -> Box<dyn Any + Send + Sync> {
+        Box::new(self.shown.delta(of_groups))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -253,6 +253,14 @@ fn vertices(
         vertices[vertex].stage = stage;
     }
     note_edges(&mut vertices, &once, retentions);
+    for of_groups in shown.values() {
+        let groups = of_groups.groups();
+        let mut all = vertices.iter_mut();
+        let aggregate = all.find(|vertex| vertex.tables.contains(&groups));
+        aggregate
+            .into_iter()
+            .for_each(|vertex| vertex.edges.are_groups_shown = true);
+    }
     (vertices, positions, shown)
 }
 
@@ -280,6 +288,7 @@ fn note_edges(vertices: &mut [Vertex], once: &[bool], retentions: &[Option<Reten
             can_be_taken: vertices[position].operator.takes_input()
                 && first.is_some_and(|&input| readers[input] == 1),
             feeds,
+            are_groups_shown: false,
         };
     }
 }

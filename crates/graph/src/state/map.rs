@@ -1,15 +1,12 @@
 //! A map whose values are found by the hashes of their keys, and read in the order of the keys where somebody asks for it.
 //! Nothing here is seen in the order of a hash: what is not read in the order of keys is read in the order of places,
-//! which is that in which keys came and went.
-//!
-//! The order is made when it is first asked for. From then on keys that come are noted, and sorted in when it is asked
-//! for again: a load that nobody reads in between costs no search a key, and a map that is never read in order has none.
+//! which is that in which keys came and went. The order of keys is made when it is first asked for.
 
 use std::cmp::Ordering;
 use std::hash::Hash;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::lazy_order::LazyOrder;
 use super::places::{Places, hash_of};
 use super::sorted_places::{Between, SortedPlaces};
 
@@ -25,15 +22,8 @@ pub(crate) struct Map<K, V> {
     entries: Vec<(K, V)>,
     places: Places,
     encode: Option<Encode<K>>,
-    /// The places in the order of their keys, as long as no key has come since it was made.
-    order: OnceLock<SortedPlaces>,
-    /// The last order, and what came since. Nothing where nobody has asked for an order.
-    noted: Mutex<Option<Noted>>,
-}
-
-struct Noted {
-    order: SortedPlaces,
-    came: Vec<u32>,
+    /// The places in the order of their keys.
+    order: LazyOrder,
 }
 
 impl<K, V> Map<K, V> {
@@ -43,8 +33,7 @@ impl<K, V> Map<K, V> {
             entries: Vec::new(),
             places: Places::default(),
             encode,
-            order: OnceLock::new(),
-            noted: Mutex::default(),
+            order: LazyOrder::default(),
         }
     }
 
@@ -114,33 +103,22 @@ impl<K: Ord + Hash, V> Map<K, V> {
         let place = place.expect("a table in memory has less than 2^32 keys");
         self.entries.push((key, value));
         self.places.insert(hash, place);
-        let order = self.order.take();
-        let noted = noted_mut(&mut self.noted);
-        match (order, noted) {
-            (Some(order), noted) => {
-                *noted = Some(Noted {
-                    order,
-                    came: vec![place],
-                });
-            }
-            (None, Some(noted)) => noted.came.push(place),
-            (None, None) => {}
-        }
+        self.order.came(place);
     }
 
     /// Takes the key of a place out; the last one gets its place.
     pub(crate) fn remove_at(&mut self, hash: u64, place: u32) {
         let last = u32::try_from(self.entries.len() - 1).expect("a map has less than 2^32 keys");
         // Where there is an order the places are put right in it now.
-        if self.order.get().is_some() || noted_mut(&mut self.noted).is_some() {
+        if self.order.is_kept() {
             self.in_order();
-            let mut order = self.order.take().unwrap_or_default();
+            let mut order = self.order.take();
             let (key, last_key) = (self.key_at(place), self.key_at(last));
             order.remove(place, &|other| self.key_at(other) < key);
             if last != place {
                 order.rename(last, place, &|other| self.key_at(other) < last_key);
             }
-            self.order = OnceLock::from(order);
+            self.order.put(order);
         }
         self.places.remove(hash, place);
         if last != place {
@@ -151,21 +129,11 @@ impl<K: Ord + Hash, V> Map<K, V> {
 
     /// The places in the order of their keys.
     fn in_order(&self) -> &SortedPlaces {
-        self.order.get_or_init(|| {
-            let noted = lock(&self.noted).take();
-            let Noted { mut order, came } = noted.unwrap_or_else(|| Noted {
-                order: SortedPlaces::default(),
-                came: self.all_places(),
-            });
-            order.merge(self.sorted(came), &|one, other| {
-                self.compare(one, other).is_lt()
-            });
-            order
-        })
-    }
-
-    fn all_places(&self) -> Vec<u32> {
-        (0..).zip(&self.entries).map(|(place, _)| place).collect()
+        self.order.get(
+            self.entries.len(),
+            |places| self.sorted(places),
+            &|one, other| self.compare(one, other),
+        )
     }
 
     fn sorted(&self, mut places: Vec<u32>) -> Vec<u32> {
@@ -174,11 +142,11 @@ impl<K: Ord + Hash, V> Map<K, V> {
             return places;
         };
         let mut encoded = Vec::new();
-        let mut begins: Vec<([u8; 16], u32)> = Vec::with_capacity(places.len());
+        let mut begins: Vec<([u8; 12], u32)> = Vec::with_capacity(places.len());
         for place in places {
             encoded.clear();
             encode(self.key_at(place), &mut encoded);
-            encoded.resize(16, 0);
+            encoded.resize(12, 0);
             let begin = encoded.first_chunk().copied();
             begins.push((begin.unwrap_or_default(), place));
         }
@@ -197,21 +165,8 @@ fn sort(places: &mut [u32], compare: &dyn Fn(u32, u32) -> Ordering) {
 
 /// The order of encodings is that of the keys, and none is a prefix of another: so the keys are compared only where the
 /// beginnings of their encodings are equal.
-fn sort_by_begin(begins: &mut [([u8; 16], u32)], compare: &dyn Fn(u32, u32) -> Ordering) {
-    begins.sort_unstable_by(|one, other| {
-        let (begin, other_begin) = (u128::from_be_bytes(one.0), u128::from_be_bytes(other.0));
-        begin
-            .cmp(&other_begin)
-            .then_with(|| compare(one.1, other.1))
-    });
-}
-
-fn lock(noted: &Mutex<Option<Noted>>) -> MutexGuard<'_, Option<Noted>> {
-    noted.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn noted_mut(noted: &mut Mutex<Option<Noted>>) -> &mut Option<Noted> {
-    noted.get_mut().unwrap_or_else(PoisonError::into_inner)
+fn sort_by_begin(begins: &mut [([u8; 12], u32)], compare: &dyn Fn(u32, u32) -> Ordering) {
+    begins.sort_unstable_by(|one, other| one.0.cmp(&other.0).then_with(|| compare(one.1, other.1)));
 }
 
 /// Keys with their values, in order.

@@ -7,6 +7,7 @@ mod bucket;
 pub(crate) mod history;
 mod intervals;
 mod keyed_rows;
+mod lazy_order;
 mod map;
 mod places;
 pub(crate) mod ranked;

@@ -33,7 +33,7 @@ impl Places {
     }
 
     /// The place of a key: among those with its hash, the one that is `same`.
-    pub(crate) fn find(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u64, mut same: impl FnMut(u32) -> bool) -> Option<u32> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = home(hash, mask);
         loop {

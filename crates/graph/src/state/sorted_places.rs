@@ -128,6 +128,7 @@ impl SortedPlaces {
 }
 
 /// Places between two spots, in order.
+#[derive(Clone)]
 pub(crate) struct Between<'a> {
     pieces: &'a [Vec<u32>],
     start: Spot,

@@ -11,7 +11,7 @@ use deltaview_zset::{Weight, ZSet};
 use super::{Slot, StageRun, TableDeltas};
 use crate::error::{HandleError, TickError};
 use crate::handle::Sink;
-use crate::operators::OutputDelta;
+use crate::operators::{ErasedShown, OutputDelta};
 use crate::plan::{Graph, TableId};
 use crate::state::{ErasedDelta, Visit};
 
@@ -301,12 +301,16 @@ impl Changes {
     /// The handle belongs to another graph.
     pub fn get<S: Sink<Row: Row>>(&self, sink: S) -> Result<ZSet<S::Row>, HandleError> {
         let vertex = self.graph.vertex_of(&sink)?;
-        if let Some(table) = vertex.tables.first() {
-            let place = self.tables.binary_search_by_key(table, |(table, _)| *table);
-            let Some((_, lazy)) = place.ok().map(|place| &self.tables[place]) else {
-                return Ok(ZSet::new());
+        if let Some(&table) = vertex.tables.first() {
+            let zset = match self.of_table(table) {
+                Some(lazy) => lazy.zset.get_or_init(|| lazy.delta.to_zset()),
+                None => match self.of_groups_of(table) {
+                    Some((shown, lazy)) => {
+                        lazy.zset.get_or_init(|| shown.delta(lazy.delta.as_ref()))
+                    }
+                    None => return Ok(ZSet::new()),
+                },
             };
-            let zset = lazy.zset.get_or_init(|| lazy.delta.to_zset());
             return Ok(zset
                 .downcast_ref::<ZSet<S::Row>>()
                 .expect("a view has its row type")
@@ -319,6 +323,19 @@ impl Changes {
                 slot.downcast_ref().expect("an output has its row type");
             output.0.clone()
         }))
+    }
+
+    fn of_table(&self, table: TableId) -> Option<&Lazy> {
+        let place = self
+            .tables
+            .binary_search_by_key(&table, |(table, _)| *table);
+        place.ok().map(|place| &self.tables[place].1)
+    }
+
+    /// Where a view is read from groups that have changed: how, and their change. Nobody but the view asks for that.
+    fn of_groups_of(&self, view: TableId) -> Option<(&dyn ErasedShown, &Lazy)> {
+        let shown = self.graph.plan().shown.get(&view)?.as_ref();
+        Some((shown, self.of_table(shown.groups())?))
     }
 
     /// The number of rows that were written, over all tables.

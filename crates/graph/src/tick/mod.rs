@@ -301,7 +301,9 @@ impl<'g> Tick<'g> {
         let (state, change) = (&*self.state, self.change);
         let at_hand = (plan, state, change);
         let mut sink = |chunk| feeds.map_or(Ok(()), |feeds| fed.take(at_hand, feeds, chunk));
-        let apply = Apply::new(plan, state, change, inputs, kept).with_edges(vertex.edges, taken);
+        let mut edges = vertex.edges;
+        edges.are_groups_shown &= !self.keeps_slots();
+        let apply = Apply::new(plan, state, change, inputs, kept).with_edges(edges, taken);
         let mut apply = apply.with_sink(if feeds.is_some() {
             Some(&mut sink)
         } else {

@@ -1,0 +1,180 @@
+//! Many rows of one key, as they came: a row that came twice is there twice, and no weights are kept. What only comes is
+//! appended, and never searched. Where rows are is indexed once searches have cost as much as the index does.
+
+use std::cmp::Ordering;
+use std::sync::OnceLock;
+
+use deltaview_zset::Weight;
+
+use super::BucketRow;
+use crate::state::lazy_order::LazyOrder;
+use crate::state::places::{Places, hash_of};
+use crate::state::sorted_places::{Between, SortedPlaces};
+
+/// So many times over the rows are looked at one by one before they are indexed.
+const LOOKS: usize = 2;
+
+/// Rows that are each there once, or as often as they are here.
+pub(crate) struct Heap<T> {
+    /// In the order in which they came, but that the last one takes the place of one that goes.
+    rows: Vec<T>,
+    /// By hash, once somebody has searched enough.
+    places: OnceLock<Places>,
+    /// The places in the order of the rows; among those of equal rows in that of the places.
+    order: LazyOrder,
+    /// How many rows searches have looked at without an index.
+    looked_at: usize,
+}
+
+impl<T: BucketRow> Heap<T> {
+    pub(super) fn of(rows: Vec<T>) -> Self {
+        Self {
+            rows,
+            places: OnceLock::new(),
+            order: LazyOrder::default(),
+            looked_at: 0,
+        }
+    }
+
+    /// As they lie.
+    pub(super) fn rows(&self) -> &[T] {
+        &self.rows
+    }
+
+    pub(super) fn into_rows(self) -> Vec<T> {
+        self.rows
+    }
+
+    /// How often a row is there.
+    pub(super) fn weight(&self, row: &T) -> Weight {
+        let mut count = 0;
+        let is_other = |place: u32| {
+            count += Weight::from(self.at(place) == row);
+            false
+        };
+        self.places().find(hash_of(row), is_other);
+        count
+    }
+
+    pub(super) fn push(&mut self, row: T) {
+        let place = u32::try_from(self.rows.len());
+        let place = place.expect("a key in memory has less than 2^32 rows");
+        if let Some(places) = self.places.get_mut() {
+            places.insert(hash_of(&row), place);
+        }
+        if self.rows.len() == self.rows.capacity() {
+            // A quarter more, and not as much again: there are many keys.
+            self.rows.reserve_exact(self.rows.len() / 4);
+        }
+        self.rows.push(row);
+        self.order.came(place);
+    }
+
+    /// Takes a row out, once; says whether it was there.
+    pub(super) fn take(&mut self, row: &T) -> bool {
+        let Some(place) = self.find(row) else {
+            return false;
+        };
+        let last = u32::try_from(self.rows.len() - 1).expect("places are 32 bits");
+        if self.order.is_kept() {
+            self.in_order();
+            let mut order = self.order.take();
+            order.remove(place, &|other| self.compare(other, place).is_lt());
+            if last != place {
+                order.remove(last, &|other| self.compare(other, last).is_lt());
+                let moved = (self.at(last), place);
+                order.insert(place, &|other| (self.at(other), other) < moved);
+            }
+            self.order.put(order);
+        }
+        if let Some(places) = self.places.get_mut() {
+            places.remove(hash_of(row), place);
+            if last != place {
+                places.rename(hash_of(&self.rows[last as usize]), last, place);
+            }
+        }
+        self.rows.swap_remove(place as usize);
+        true
+    }
+
+    fn find(&mut self, row: &T) -> Option<u32> {
+        if self.places.get().is_none() && self.looked_at < LOOKS * self.rows.len() {
+            let found = self.rows.iter().position(|other| other == row);
+            self.looked_at += found.map_or(self.rows.len(), |place| place + 1);
+            return found.and_then(|place| u32::try_from(place).ok());
+        }
+        self.places()
+            .find(hash_of(row), |place| self.at(place) == row)
+    }
+
+    fn places(&self) -> &Places {
+        self.places.get_or_init(|| {
+            let mut places = Places::with_capacity(self.rows.len());
+            for (place, row) in (0..).zip(&self.rows) {
+                places.insert(hash_of(row), place);
+            }
+            places
+        })
+    }
+
+    /// The rows in order, equal ones as one.
+    pub(super) fn iter(&self) -> Iter<'_, T> {
+        let order = self.in_order();
+        Iter {
+            rows: &self.rows,
+            places: order.between(order.start(), order.end()),
+        }
+    }
+
+    fn in_order(&self) -> &SortedPlaces {
+        let compare = |one: u32, other: u32| self.compare(one, other);
+        let sort = |mut places: Vec<u32>| {
+            places.sort_unstable_by(|one, other| compare(*one, *other));
+            places
+        };
+        self.order.get(self.rows.len(), sort, &compare)
+    }
+
+    fn compare(&self, one: u32, other: u32) -> Ordering {
+        let rows = self.at(one).cmp(self.at(other));
+        rows.then_with(|| one.cmp(&other))
+    }
+
+    fn at(&self, place: u32) -> &T {
+        &self.rows[place as usize]
+    }
+}
+
+/// The rows in order, each with how often it is there.
+pub(crate) struct Iter<'a, T> {
+    rows: &'a [T],
+    places: Between<'a>,
+}
+
+impl<'a, T: Eq> Iterator for Iter<'a, T> {
+    type Item = (&'a T, Weight);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = &self.rows[self.places.next()? as usize];
+        let mut count = 1;
+        let is_same = |place: u32| self.rows[place as usize] == *row;
+        while self.places.clone().next().is_some_and(is_same) {
+            self.places.next();
+            count += 1;
+        }
+        Some((row, count))
+    }
+}
+
+impl<T: Eq> DoubleEndedIterator for Iter<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let row = &self.rows[self.places.next_back()? as usize];
+        let mut count = 1;
+        let is_same = |place: u32| self.rows[place as usize] == *row;
+        while self.places.clone().next_back().is_some_and(is_same) {
+            self.places.next_back();
+            count += 1;
+        }
+        Some((row, count))
+    }
+}

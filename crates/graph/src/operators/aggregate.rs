@@ -10,10 +10,10 @@ use deltaview_zset::{Keyed, Weight, WeightOverflow};
 
 use super::shown::{Erased, Shown};
 use super::{Apply, CHUNK, ErasedShown, Operator, Reads, TakesChunks};
-use crate::delta::{ArrangedDelta, Delta};
+use crate::delta::Delta;
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
-use crate::state::{Places, hash_of, key_text};
+use crate::state::{GroupChange, Places, hash_of, key_text};
 use crate::tick::{Explain, InputSlots, Slot};
 
 /// The stored state of a group: the total weight of its rows, and what is linear in them.
@@ -179,38 +179,33 @@ where
         let state = apply.arrangement::<G, GroupState<G, A>>(self.table);
         let is_shown = apply.are_groups_shown() && state.is_complete();
         let mut out: Delta<U> = Vec::with_capacity(if is_shown { 0 } else { added.len() * 2 });
-        let mut stored: ArrangedDelta<G, GroupState<G, A>> = Vec::with_capacity(added.len() * 2);
-        for (key, (weight, aggregate)) in added {
-            let old = state.row_of(&key);
-            let new = self.combine(&key, old, weight, aggregate)?;
-            let (members_before, members_after) = match &self.parts.members {
-                None => (self.parts.nothing.clone(), self.parts.nothing.clone()),
-                Some(members) => members.values(apply, &key)?,
-            };
-            if old == new.as_ref() && members_before == members_after {
-                continue;
+        let mut changes = Vec::with_capacity(added.len());
+        let spots = state.spots(added.iter().map(|(key, _)| key));
+        for ((key, (weight, aggregate)), spot) in added.into_iter().zip(spots) {
+            let before = state.row_at(spot).map(|group| &group.value);
+            let after = self.combine(&key, before, weight, aggregate)?;
+            if !is_shown {
+                let (members_before, members_after) = match &self.parts.members {
+                    None => (self.parts.nothing.clone(), self.parts.nothing.clone()),
+                    Some(members) => members.values(apply, &key)?,
+                };
+                let value_before = self.value(before, &members_before);
+                let value_after = self.value(after.as_ref(), &members_after);
+                if value_before != value_after {
+                    out.extend(value_before.map(|value| ((self.make)(&key, value), -1)));
+                    out.extend(value_after.map(|value| ((self.make)(&key, value), 1)));
+                }
             }
-            if is_shown {
-                stored.extend(old.map(|old| (key.clone(), old.clone(), -1)));
-                stored.extend(new.map(|new| (key, new, 1)));
-                continue;
-            }
-            let put_out = |group: Option<&GroupState<G, A>>, members: &O| {
-                let (weight, aggregate) = &group.filter(|group| group.value.0 != 0)?.value;
-                Some((self.parts.finish)(*weight, aggregate, members))
-            };
-            let before = put_out(old, &members_before);
-            let after = put_out(new.as_ref(), &members_after);
-            if before != after {
-                out.extend(before.map(|value| ((self.make)(&key, value), -1)));
-                out.extend(after.map(|value| ((self.make)(&key, value), 1)));
-            }
-            if old != new.as_ref() {
-                stored.extend(old.map(|old| (key.clone(), old.clone(), -1)));
-                stored.extend(new.map(|new| (key.clone(), new, 1)));
+            if before != after.as_ref() {
+                changes.push(GroupChange {
+                    key,
+                    spot,
+                    before: before.cloned(),
+                    after,
+                });
             }
         }
-        apply.write(self.table, stored)?;
+        apply.write_groups(self.table, changes)?;
         apply.emit(out);
         Ok(())
     }
@@ -321,22 +316,28 @@ where
     fn combine(
         &self,
         key: &G,
-        old: Option<&GroupState<G, A>>,
+        before: Option<&(Weight, A)>,
         weight: Weight,
         aggregate: A,
-    ) -> Result<Option<GroupState<G, A>>, TickErrorKind> {
+    ) -> Result<Option<(Weight, A)>, TickErrorKind> {
         let linear = &self.parts.linear;
-        let (weight, aggregate) = match old {
+        let (weight, aggregate) = match before {
             None => (weight, aggregate),
-            Some(old) => (
-                old.value.0.checked_add(weight).ok_or(WeightOverflow)?,
+            Some((before, so_far)) => (
+                before.checked_add(weight).ok_or(WeightOverflow)?,
                 linear
-                    .add(&old.value.1, &aggregate)
+                    .add(so_far, &aggregate)
                     .ok_or_else(|| overflow(key))?,
             ),
         };
         let gone = weight == 0 && aggregate == linear.zero();
-        Ok((!gone).then(|| Keyed::new(key.clone(), (weight, aggregate))))
+        Ok((!gone).then_some((weight, aggregate)))
+    }
+
+    /// What is put out of a group in a state, if it is there.
+    fn value(&self, state: Option<&(Weight, A)>, members: &O) -> Option<V> {
+        let (weight, aggregate) = state.filter(|(weight, _)| *weight != 0)?;
+        Some((self.parts.finish)(*weight, aggregate, members))
     }
 }
 

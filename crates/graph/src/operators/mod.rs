@@ -24,6 +24,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
+use deltaview_zset::Keyed;
 
 #[allow(unreachable_pub, reason = "in the signature of a sealed trait")]
 pub use aggregate::Parts;
@@ -47,7 +48,8 @@ use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::{Plan, TableId, VertexId};
 use crate::state::{
-    Arrangement, Bucket, ErasedDelta, Place, Ranked, Span, TableDelta, TypedTable, WorkingSet,
+    Arrangement, Bucket, ErasedDelta, GroupChange, GroupsDelta, Place, Ranked, Span, TableDelta,
+    TypedTable, WorkingSet, rows_of,
 };
 use crate::tick::{ErasedNeeds, Explain, InputSlots, Needs, RangeNeed, Slot};
 
@@ -520,6 +522,27 @@ impl<'a> Apply<'a> {
             return Ok(());
         }
         self.write_shared(table, Arc::new(delta))
+    }
+
+    /// Writes a change of groups, each once, to the table of an aggregate.
+    pub(crate) fn write_groups<G: IndexKey + Row, S: Row>(
+        &mut self,
+        id: TableId,
+        groups: Vec<GroupChange<G, S>>,
+    ) -> Result<(), TickErrorKind> {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        if !self.arrangement::<G, Keyed<G, S>>(id).is_complete() {
+            return self.write(id, rows_of(&groups));
+        }
+        let table: &TypedTable<G, Keyed<G, S>> = self.plan.tables[id.0]
+            .as_any()
+            .downcast_ref()
+            .expect("a table is written with its types");
+        self.tables
+            .push((id, Box::new(GroupsDelta::new(groups, table))));
+        Ok(())
     }
 
     fn write_shared<K: IndexKey, T: Row>(

@@ -9,7 +9,7 @@ use deltaview_zset::{Weight, WeightOverflow};
 use super::bucket::{AsTheyCame, Bucket};
 use super::history::NewHistory;
 use super::intervals::{Cut, Intervals};
-use super::keyed_rows::{KeyedRows, Range};
+use super::keyed_rows::{KeyedRows, Range, Spot};
 use super::scan::Order;
 use super::{ErasedArrangement, Secondary, SecondaryIndex};
 
@@ -96,6 +96,28 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             "an operator reads only the keys that it named"
         );
         self.rows.get(key)?.any()
+    }
+
+    /// Where keys are: all of them in one go, which waits for memory less often than one after the other. They must be
+    /// resident.
+    pub(crate) fn spots<'k>(&self, keys: impl IntoIterator<Item = &'k K>) -> Vec<Spot>
+    where
+        K: 'k,
+    {
+        let keys = keys.into_iter();
+        let spots = keys.map(|key| {
+            debug_assert!(
+                self.is_resident(key),
+                "an operator reads only the keys that it named"
+            );
+            self.rows.spot(key)
+        });
+        spots.collect()
+    }
+
+    /// As [`Self::row_of`], of a key that was found.
+    pub(crate) fn row_at(&self, spot: Spot) -> Option<&T> {
+        self.rows.at(spot)?.any()
     }
 
     /// All rows. All must be resident.
@@ -238,6 +260,17 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     /// Puts the only row of a key in the place of the one that is there, if any. Only of what is complete.
     pub(crate) fn put(&mut self, key: &K, row: &T) {
         self.rows.put(key, row);
+    }
+
+    /// The only row of a key, if it has one, to be changed so that its key stays. Only of what is complete. Found at the
+    /// spot where the key was, or by search, where it is there no more.
+    pub(crate) fn only_row_mut(&mut self, spot: Spot, key: &K) -> Option<&mut T> {
+        self.rows.only_row_mut(spot, key)
+    }
+
+    /// Takes a key out with all its rows. Only of what is complete.
+    pub(crate) fn remove(&mut self, key: &K) {
+        self.rows.remove(key);
     }
 
     /// Takes the only row of a key out, if it is this one: another has taken its place otherwise. Only of what is complete.

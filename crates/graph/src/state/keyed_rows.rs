@@ -14,6 +14,12 @@ pub(crate) struct KeyedRows<K, T> {
     buckets: Map<K, Bucket<T>>,
 }
 
+/// Where a key is among others, as long as none goes: or that it is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spot(u32);
+
+const NOWHERE: Spot = Spot(u32::MAX);
+
 /// Keys with their rows, in order.
 pub(crate) type Range<'a, K, T> = map::Range<'a, K, Bucket<T>>;
 
@@ -33,6 +39,27 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut Bucket<T>> {
         let place = self.buckets.find(hash_of(key), key)?;
         Some(self.buckets.value_at(place))
+    }
+
+    /// Where a key is.
+    pub(crate) fn spot(&self, key: &K) -> Spot {
+        self.buckets.find(hash_of(key), key).map_or(NOWHERE, Spot)
+    }
+
+    /// The rows at a spot that was just found.
+    pub(crate) fn at(&self, spot: Spot) -> Option<&Bucket<T>> {
+        let (_, rows) = self.buckets.entries().get(spot.0 as usize)?;
+        Some(rows)
+    }
+
+    /// The only row of a key, if it has one: at the spot where it was found, or elsewhere by now.
+    pub(crate) fn only_row_mut(&mut self, spot: Spot, key: &K) -> Option<&mut T> {
+        let there = self.buckets.entries().get(spot.0 as usize);
+        let place = match there {
+            Some((other, _)) if other == key => spot.0,
+            _ => self.buckets.find(hash_of(key), key)?,
+        };
+        self.buckets.value_at(place).only_mut()
     }
 
     pub(crate) fn contains(&self, key: &K) -> bool {

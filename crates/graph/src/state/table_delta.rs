@@ -88,6 +88,16 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
         }
     }
 
+    /// Of a table with one row a key and no further index.
+    pub(super) fn of_unique(rows: Arc<ArrangedDelta<K, T>>) -> Self {
+        Self {
+            rows,
+            before: Vec::new(),
+            secondary: Vec::new(),
+            unique: true,
+        }
+    }
+
     pub(super) fn rows(&self) -> &[(K, T, Weight)] {
         &self.rows
     }

@@ -64,14 +64,15 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
 
         if !left_delta.is_empty() {
             let mut changed_right = by_key(right_delta).peekable();
-            for (key, lefts) in by_key(left_delta) {
+            let spots = right_state.spots(by_key(left_delta).map(|(key, _)| key));
+            for ((key, lefts), spot) in by_key(left_delta).zip(spots) {
                 while changed_right.next_if(|(other, _)| *other < key).is_some() {}
                 let also_changed = changed_right
                     .peek()
                     .filter(|(other, _)| *other == key)
                     .map(|(_, rows)| *rows);
                 for (_, left, left_weight) in lefts {
-                    for (right, right_weight) in right_state.rows_of(key) {
+                    for (right, right_weight) in right_state.rows_at(spot) {
                         meet(key, left, *left_weight, right, right_weight)?;
                     }
                     for (_, right, right_weight) in also_changed.into_iter().flatten() {
@@ -81,8 +82,9 @@ impl<K: IndexKey, L: Row, R: Row, U: Row> Operator for Join<K, L, R, U> {
             }
         }
         if !right_delta.is_empty() {
-            for (key, rights) in by_key(right_delta) {
-                for (left, left_weight) in left_state.rows_of(key) {
+            let spots = left_state.spots(by_key(right_delta).map(|(key, _)| key));
+            for ((key, rights), spot) in by_key(right_delta).zip(spots) {
+                for (left, left_weight) in left_state.rows_at(spot) {
                     for (_, right, right_weight) in rights {
                         meet(key, left, left_weight, right, *right_weight)?;
                     }

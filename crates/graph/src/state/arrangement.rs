@@ -12,6 +12,7 @@ use super::intervals::{Cut, Intervals};
 use super::keyed_rows::{KeyedRows, Range, Spot};
 use super::scan::Order;
 use super::{ErasedArrangement, Secondary, SecondaryIndex};
+use crate::delta::by_key;
 
 /// A table of the plan with its types: how the key of a row is computed, and the further indexes.
 pub(crate) struct TypedTable<K, T> {
@@ -21,6 +22,8 @@ pub(crate) struct TypedTable<K, T> {
     /// Makes the table's history in memory, where it has any.
     pub(crate) new_history: Option<NewHistory>,
 }
+
+const FITS: &str = "the sum was checked before the commit was written";
 
 /// Rows by key. Complete, or partial: then a key is resident once it was fetched, by itself or in a stretch of the
 /// index, even where it has no rows. Of a key that is not, single rows may be known.
@@ -113,6 +116,12 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             self.rows.spot(key)
         });
         spots.collect()
+    }
+
+    /// As [`Self::rows_of`], of a key that was found.
+    pub(crate) fn rows_at(&self, spot: Spot) -> AsTheyCame<'_, T> {
+        let rows = self.rows.at(spot);
+        rows.map_or_else(AsTheyCame::none, Bucket::iter_as_they_came)
     }
 
     /// As [`Self::row_of`], of a key that was found.
@@ -231,30 +240,37 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
     /// Adds a weight of a row that was fetched, or absorbed; the weight was checked to fit. In a partial arrangement
     /// what is not resident stays so.
     pub(crate) fn add(&mut self, key: &K, row: &T, weight: Weight) {
-        self.add_all(key, std::iter::once((row, weight)));
-    }
-
-    /// As [`Self::add`], of some rows of one key.
-    pub(crate) fn add_all<'r>(&mut self, key: &K, rows: impl IntoIterator<Item = (&'r T, Weight)>) {
         let added = if self.all_resident {
-            let mut most = self.most;
-            let rows = rows.into_iter();
-            let rows =
-                rows.inspect(|(_, weight)| most = most.saturating_add(weight.unsigned_abs()));
-            let added = self.rows.add_all(key, rows);
-            self.most = most;
-            added
+            self.most = self.most.saturating_add(weight.unsigned_abs());
+            self.rows.add(key, row, weight)
         } else if let Some(known) = self.rows.get_mut(key) {
             // A key that has lost its rows stays: it is known to have none.
-            rows.into_iter()
-                .try_for_each(|(row, weight)| known.add(row, weight))
+            known.add(row, weight)
         } else if self.stretches.contains(key) {
-            self.rows.add_all(key, rows)
+            self.rows.add(key, row, weight)
         } else {
-            rows.into_iter()
-                .try_for_each(|(row, weight)| self.add_single(key, row, weight))
+            self.add_single(key, row, weight)
         };
-        added.expect("the sum was checked before the commit was written");
+        added.expect(FITS);
+    }
+
+    /// As [`Self::add`], of all rows of a delta.
+    pub(crate) fn add_delta(&mut self, delta: &[(K, T, Weight)]) {
+        if !self.all_resident {
+            for (key, row, weight) in delta {
+                self.add(key, row, *weight);
+            }
+            return;
+        }
+        let keys = by_key(delta).map(|(key, _)| key);
+        let spots: Vec<Spot> = keys.map(|key| self.rows.spot(key)).collect();
+        for ((key, run), spot) in by_key(delta).zip(spots) {
+            for (_, _, weight) in run {
+                self.most = self.most.saturating_add(weight.unsigned_abs());
+            }
+            let rows = run.iter().map(|(_, row, weight)| (row, *weight));
+            self.rows.add_all(key, spot, rows).expect(FITS);
+        }
     }
 
     /// Puts the only row of a key in the place of the one that is there, if any. Only of what is complete.

@@ -54,11 +54,7 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
 
     /// The only row of a key, if it has one: at the spot where it was found, or elsewhere by now.
     pub(crate) fn only_row_mut(&mut self, spot: Spot, key: &K) -> Option<&mut T> {
-        let there = self.buckets.entries().get(spot.0 as usize);
-        let place = match there {
-            Some((other, _)) if other == key => spot.0,
-            _ => self.buckets.find(hash_of(key), key)?,
-        };
+        let place = self.place(spot, key)?;
         self.buckets.value_at(place).only_mut()
     }
 
@@ -94,28 +90,28 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
     /// Adds a weight of a row to the rows of its key; a key whose rows are all gone goes too. On an overflow nothing is
     /// changed.
     pub(crate) fn add(&mut self, key: &K, row: &T, weight: Weight) -> Result<(), WeightOverflow> {
-        self.add_all(key, std::iter::once((row, weight)))
+        self.add_all(key, self.spot(key), std::iter::once((row, weight)))
     }
 
     /// Adds weights of some rows of one key; a key whose rows are all gone at the end goes too. On an overflow the rows
-    /// before it are added.
+    /// before it are added. The spot is where the key was found.
     pub(crate) fn add_all<'r>(
         &mut self,
         key: &K,
+        spot: Spot,
         rows: impl IntoIterator<Item = (&'r T, Weight)>,
     ) -> Result<(), WeightOverflow>
     where
         T: 'r,
     {
-        let hash = hash_of(key);
         let rows = rows.into_iter();
-        let Some(place) = self.buckets.find(hash, key) else {
+        let Some(place) = self.place(spot, key) else {
             let mut bucket = Bucket::default();
             for (row, weight) in rows {
                 bucket.add(row, weight)?;
             }
             if !bucket.is_empty() {
-                self.buckets.insert(hash, key.clone(), bucket);
+                self.buckets.insert(hash_of(key), key.clone(), bucket);
             }
             return Ok(());
         };
@@ -124,9 +120,17 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
             bucket.add(row, weight)?;
         }
         if bucket.is_empty() {
-            self.buckets.remove_at(hash, place);
+            self.buckets.remove_at(hash_of(key), place);
         }
         Ok(())
+    }
+
+    /// The place of a key: the spot where it was found, or elsewhere by now.
+    fn place(&self, spot: Spot, key: &K) -> Option<u32> {
+        match self.buckets.entries().get(spot.0 as usize) {
+            Some((other, _)) if other == key => Some(spot.0),
+            _ => self.buckets.find(hash_of(key), key),
+        }
     }
 
     /// Puts one row in the place of all that a key has.

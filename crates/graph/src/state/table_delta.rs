@@ -277,9 +277,7 @@ impl<K: IndexKey, T: Row> ErasedDelta for TableDelta<K, T> {
                 }
             }
         } else {
-            for (key, run) in by_key(&self.rows) {
-                arrangement.add_all(key, run.iter().map(|(_, row, weight)| (row, *weight)));
-            }
+            arrangement.add_delta(&self.rows);
         }
         for (state, keys) in arrangement
             .secondaries_mut()

@@ -14,10 +14,15 @@ use crate::state::sorted_places::{Between, SortedPlaces};
 /// So many times over the rows are looked at one by one before they are indexed.
 const LOOKS: usize = 2;
 
+/// So many rows are in a piece: what a key leaves unused is less than that.
+const PIECE: usize = 64;
+
 /// Rows that are each there once, or as often as they are here.
 pub(crate) struct Heap<T> {
-    /// In the order in which they came, but that the last one takes the place of one that goes.
-    rows: Vec<T>,
+    /// In the order in which they came, but that the last one takes the place of one that goes. All pieces but the last
+    /// are full, and none is empty.
+    pieces: Vec<Vec<T>>,
+    len: usize,
     /// By hash, once somebody has searched enough.
     places: OnceLock<Places>,
     /// The places in the order of the rows; among those of equal rows in that of the places.
@@ -28,21 +33,31 @@ pub(crate) struct Heap<T> {
 
 impl<T: BucketRow> Heap<T> {
     pub(super) fn of(rows: Vec<T>) -> Self {
-        Self {
-            rows,
+        let mut heap = Self {
+            pieces: Vec::new(),
+            len: 0,
             places: OnceLock::new(),
             order: LazyOrder::default(),
             looked_at: 0,
-        }
+        };
+        rows.into_iter().for_each(|row| heap.push(row));
+        heap
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     /// As they lie.
-    pub(super) fn rows(&self) -> &[T] {
-        &self.rows
+    pub(super) fn rows(&self) -> Rows<'_, T> {
+        Rows {
+            piece: [].iter(),
+            pieces: self.pieces.iter(),
+        }
     }
 
     pub(super) fn into_rows(self) -> Vec<T> {
-        self.rows
+        self.pieces.into_iter().flatten().collect()
     }
 
     /// How often a row is there.
@@ -57,16 +72,20 @@ impl<T: BucketRow> Heap<T> {
     }
 
     pub(super) fn push(&mut self, row: T) {
-        let place = u32::try_from(self.rows.len());
+        let place = u32::try_from(self.len);
         let place = place.expect("a key in memory has less than 2^32 rows");
         if let Some(places) = self.places.get_mut() {
             places.insert(hash_of(&row), place);
         }
-        if self.rows.len() == self.rows.capacity() {
-            // A quarter more, and not as much again: there are many keys.
-            self.rows.reserve_exact(self.rows.len() / 4);
+        match self.pieces.last_mut() {
+            Some(piece) if piece.len() < PIECE => piece.push(row),
+            _ => {
+                let mut piece = Vec::with_capacity(PIECE);
+                piece.push(row);
+                self.pieces.push(piece);
+            }
         }
-        self.rows.push(row);
+        self.len += 1;
         self.order.came(place);
     }
 
@@ -75,7 +94,7 @@ impl<T: BucketRow> Heap<T> {
         let Some(place) = self.find(row) else {
             return false;
         };
-        let last = u32::try_from(self.rows.len() - 1).expect("places are 32 bits");
+        let last = u32::try_from(self.len - 1).expect("places are 32 bits");
         if self.order.is_kept() {
             self.in_order();
             let mut order = self.order.take();
@@ -87,20 +106,33 @@ impl<T: BucketRow> Heap<T> {
             }
             self.order.put(order);
         }
+        let moved = hash_of(self.at(last));
         if let Some(places) = self.places.get_mut() {
             places.remove(hash_of(row), place);
             if last != place {
-                places.rename(hash_of(&self.rows[last as usize]), last, place);
+                places.rename(moved, last, place);
             }
         }
-        self.rows.swap_remove(place as usize);
+        self.swap_remove(place, last);
         true
     }
 
+    fn swap_remove(&mut self, place: u32, last: u32) {
+        let piece = self.pieces.last_mut().expect("it has a last row");
+        let row = piece.pop().expect("no piece is empty");
+        if piece.is_empty() {
+            self.pieces.pop();
+        }
+        self.len -= 1;
+        if place != last {
+            self.pieces[place as usize / PIECE][place as usize % PIECE] = row;
+        }
+    }
+
     fn find(&mut self, row: &T) -> Option<u32> {
-        if self.places.get().is_none() && self.looked_at < LOOKS * self.rows.len() {
-            let found = self.rows.iter().position(|other| other == row);
-            self.looked_at += found.map_or(self.rows.len(), |place| place + 1);
+        if self.places.get().is_none() && self.looked_at < LOOKS * self.len {
+            let found = self.rows().position(|other| other == row);
+            self.looked_at += found.map_or(self.len, |place| place + 1);
             return found.and_then(|place| u32::try_from(place).ok());
         }
         self.places()
@@ -109,8 +141,8 @@ impl<T: BucketRow> Heap<T> {
 
     fn places(&self) -> &Places {
         self.places.get_or_init(|| {
-            let mut places = Places::with_capacity(self.rows.len());
-            for (place, row) in (0..).zip(&self.rows) {
+            let mut places = Places::with_capacity(self.len);
+            for (place, row) in (0..).zip(self.rows()) {
                 places.insert(hash_of(row), place);
             }
             places
@@ -121,7 +153,7 @@ impl<T: BucketRow> Heap<T> {
     pub(super) fn iter(&self) -> Iter<'_, T> {
         let order = self.in_order();
         Iter {
-            rows: &self.rows,
+            pieces: &self.pieces,
             places: order.between(order.start(), order.end()),
         }
     }
@@ -132,7 +164,7 @@ impl<T: BucketRow> Heap<T> {
             places.sort_unstable_by(|one, other| compare(*one, *other));
             places
         };
-        self.order.get(self.rows.len(), sort, &compare)
+        self.order.get(self.len, sort, &compare)
     }
 
     fn compare(&self, one: u32, other: u32) -> Ordering {
@@ -141,13 +173,47 @@ impl<T: BucketRow> Heap<T> {
     }
 
     fn at(&self, place: u32) -> &T {
-        &self.rows[place as usize]
+        at(&self.pieces, place)
+    }
+}
+
+fn at<T>(pieces: &[Vec<T>], place: u32) -> &T {
+    &pieces[place as usize / PIECE][place as usize % PIECE]
+}
+
+/// The rows as they lie.
+pub(crate) struct Rows<'a, T> {
+    piece: std::slice::Iter<'a, T>,
+    pieces: std::slice::Iter<'a, Vec<T>>,
+}
+
+impl<'a, T> Rows<'a, T> {
+    /// Of one piece.
+    pub(super) fn of(rows: &'a [T]) -> Self {
+        Self {
+            piece: rows.iter(),
+            pieces: [].iter(),
+        }
+    }
+}
+
+impl<'a, T> Iterator for Rows<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            if let Some(row) = self.piece.next() {
+                return Some(row);
+            }
+            self.piece = self.pieces.next()?.iter();
+        }
     }
 }
 
 /// The rows in order, each with how often it is there.
 pub(crate) struct Iter<'a, T> {
-    rows: &'a [T],
+    pieces: &'a [Vec<T>],
     places: Between<'a>,
 }
 
@@ -155,9 +221,9 @@ impl<'a, T: Eq> Iterator for Iter<'a, T> {
     type Item = (&'a T, Weight);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = &self.rows[self.places.next()? as usize];
+        let row = at(self.pieces, self.places.next()?);
         let mut count = 1;
-        let is_same = |place: u32| self.rows[place as usize] == *row;
+        let is_same = |place: u32| at(self.pieces, place) == row;
         while self.places.clone().next().is_some_and(is_same) {
             self.places.next();
             count += 1;
@@ -168,9 +234,9 @@ impl<'a, T: Eq> Iterator for Iter<'a, T> {
 
 impl<T: Eq> DoubleEndedIterator for Iter<'_, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let row = &self.rows[self.places.next_back()? as usize];
+        let row = at(self.pieces, self.places.next_back()?);
         let mut count = 1;
-        let is_same = |place: u32| self.rows[place as usize] == *row;
+        let is_same = |place: u32| at(self.pieces, place) == row;
         while self.places.clone().next_back().is_some_and(is_same) {
             self.places.next_back();
             count += 1;

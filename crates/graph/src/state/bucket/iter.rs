@@ -7,7 +7,7 @@ use super::{heap, weighed};
 /// The rows as they lie. What reads most goes through this.
 pub(crate) enum AsTheyCame<'a, T> {
     One(Option<(&'a T, Weight)>),
-    Once(std::slice::Iter<'a, T>),
+    Once(heap::Rows<'a, T>),
     Weighed(std::slice::Iter<'a, (T, Weight)>),
 }
 

@@ -45,7 +45,7 @@ impl<T: BucketRow> Bucket<T> {
         match self {
             Self::One(..) => 1,
             Self::Few(rows) => rows.len(),
-            Self::Many(rows) => rows.rows().len(),
+            Self::Many(rows) => rows.len(),
             Self::Weighed(rows) => rows.rows().len(),
         }
     }
@@ -81,8 +81,8 @@ impl<T: BucketRow> Bucket<T> {
     pub(crate) fn iter_as_they_came(&self) -> AsTheyCame<'_, T> {
         match self {
             Self::One(row, weight) => AsTheyCame::One(Some((row, *weight))),
-            Self::Few(rows) => AsTheyCame::Once(rows.iter()),
-            Self::Many(rows) => AsTheyCame::Once(rows.rows().iter()),
+            Self::Few(rows) => AsTheyCame::Once(heap::Rows::of(rows)),
+            Self::Many(rows) => AsTheyCame::Once(rows.rows()),
             Self::Weighed(rows) => AsTheyCame::Weighed(rows.rows().iter()),
         }
     }
@@ -184,7 +184,7 @@ impl<T: BucketRow> Bucket<T> {
         };
         let is_taken = rows.take(row);
         // Only once it is much smaller, so that a row at the limit does not rebuild it each time.
-        if rows.rows().len() <= FEW / 2
+        if rows.len() <= FEW / 2
             && let Self::Many(rows) = std::mem::take(self)
         {
             let mut few = rows.into_rows();

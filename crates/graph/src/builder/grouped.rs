@@ -337,7 +337,7 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
         let stream = self.stream.id;
         let outside = |(naming, parts, make)| {
             let state_index = GroupState::<S::Group<K>, A::State>::default_index();
-            let table = builder.table_for(state_index, "groups", true);
+            let table = builder.table_of_groups(state_index);
             let aggregate = Aggregate {
                 index: index.clone(),
                 parts,

@@ -41,7 +41,7 @@ use crate::error::{Problem, ProblemKind};
 use crate::handle::{GraphId, Target, ViewHandle};
 use crate::operators::{Aggregate, Arrange, GroupState, Input, KeyedTable};
 use crate::plan::{TableId, VertexId};
-use crate::state::TypedTable;
+use crate::state::{NewGroups, TypedTable, new_groups};
 use crate::tick::RowCodec;
 
 /// Makes the inputs of a graph; their streams make everything else. Given to the closure of
@@ -239,7 +239,7 @@ impl Builder {
         let known = self.shared(&self.key_counts, stream, index);
         known.unwrap_or_else(|| {
             self.check_index(index, at);
-            let table = self.table_for(GroupState::<K, ()>::default_index(), "groups", true);
+            let table = self.table_of_groups(GroupState::<K, ()>::default_index());
             let make = |key: &K, count: Weight| Keyed::new(key.clone(), count);
             let count = Aggregate {
                 index: index.clone(),
@@ -296,6 +296,24 @@ impl Builder {
         role: &str,
         unique: bool,
     ) -> TableId {
+        self.table_of(index, role, unique, None)
+    }
+
+    /// A new table of the groups of an aggregate, by an index that is their keys.
+    pub(crate) fn table_of_groups<G: IndexKey + Row, S: Row>(
+        &self,
+        index: Index<Keyed<G, S>, G>,
+    ) -> TableId {
+        self.table_of(index, "groups", true, Some(new_groups::<G, S>))
+    }
+
+    fn table_of<T: Row, K: IndexKey>(
+        &self,
+        index: Index<T, K>,
+        role: &str,
+        unique: bool,
+        new_groups: Option<NewGroups<K, T>>,
+    ) -> TableId {
         let mut tables = self.tables.borrow_mut();
         let schema = deltaview_schema::TableSchema {
             graph: self.name.clone(),
@@ -312,6 +330,7 @@ impl Builder {
             index,
             secondary: Vec::new(),
             new_history: None,
+            new_groups,
         };
         tables.push(TableDraft::new(typed));
         TableId(tables.len() - 1)

@@ -536,12 +536,7 @@ impl<'a> Apply<'a> {
         if !self.arrangement::<G, Keyed<G, S>>(id).is_complete() {
             return self.write(id, rows_of(&groups));
         }
-        let table: &TypedTable<G, Keyed<G, S>> = self.plan.tables[id.0]
-            .as_any()
-            .downcast_ref()
-            .expect("a table is written with its types");
-        self.tables
-            .push((id, Box::new(GroupsDelta::new(groups, table))));
+        self.tables.push((id, Box::new(GroupsDelta::new(groups))));
         Ok(())
     }
 

@@ -74,8 +74,7 @@ where
             let row = groups.row_of(key).and_then(shown);
             return (row.into_iter().collect(), None);
         }
-        let within = groups.range(bounds.as_refs());
-        page(within, order, rows, |bucket| bucket.any().and_then(shown))
+        page(groups.groups(bounds.as_refs()), order, rows, shown)
     }
 
     fn delta(&self, of_groups: &dyn ErasedDelta) -> ZSet<U> {

@@ -73,7 +73,7 @@ remembers! {
 fn all_rows<T: Row>(arrangement: &Arrangement<(), T>) -> Delta<T> {
     arrangement
         .all_rows()
-        .map(|(_, row, weight)| (row.clone(), weight))
+        .map(|(row, weight)| (row.clone(), weight))
         .collect()
 }
 

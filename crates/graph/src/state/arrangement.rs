@@ -7,6 +7,7 @@ use deltaview_schema::{Index, IndexKey, Row, TableSchema};
 use deltaview_zset::{Weight, WeightOverflow};
 
 use super::bucket::{AsTheyCame, Bucket};
+use super::groups::{Groups, NewGroups};
 use super::history::NewHistory;
 use super::intervals::{Cut, Intervals};
 use super::keyed_rows::{KeyedRows, Range, Spot};
@@ -21,6 +22,8 @@ pub(crate) struct TypedTable<K, T> {
     pub(crate) secondary: Vec<Box<dyn SecondaryIndex<T>>>,
     /// Makes the table's history in memory, where it has any.
     pub(crate) new_history: Option<NewHistory>,
+    /// Makes what holds the rows of a complete arrangement, where they are groups.
+    pub(crate) new_groups: Option<NewGroups<K, T>>,
 }
 
 const FITS: &str = "the sum was checked before the commit was written";
@@ -30,6 +33,8 @@ const FITS: &str = "the sum was checked before the commit was written";
 pub(crate) struct Arrangement<K, T> {
     /// The rows of resident keys. Outside of the stretches each resident key is here, also one without rows.
     rows: KeyedRows<K, T>,
+    /// In place of those, where it is complete and of groups.
+    groups: Option<Box<dyn Groups<K, T>>>,
     complete: bool,
     /// No weight is further from zero: what was ever added, each as if it were to one row.
     most: u64,
@@ -52,6 +57,10 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         };
         Self {
             rows: KeyedRows::default(),
+            groups: table
+                .new_groups
+                .filter(|_| complete)
+                .map(|new_groups| new_groups()),
             complete,
             most: 0,
             all_resident: complete,
@@ -83,12 +92,12 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             self.is_resident(key),
             "an operator reads only the keys that it named"
         );
-        let rows = self.rows.get(key);
-        rows.map_or_else(AsTheyCame::none, Bucket::iter_as_they_came)
+        self.rows_at(self.spot(key))
     }
 
-    /// The rows of a key, if it has any.
+    /// The rows of a key, if it has any. Not of groups.
     pub(crate) fn bucket(&self, key: &K) -> Option<&Bucket<T>> {
+        debug_assert!(self.groups.is_none(), "groups are no buckets");
         self.rows.get(key)
     }
 
@@ -98,7 +107,14 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
             self.is_resident(key),
             "an operator reads only the keys that it named"
         );
-        self.rows.get(key)?.any()
+        self.row_at(self.spot(key))
+    }
+
+    fn spot(&self, key: &K) -> Spot {
+        match &self.groups {
+            None => self.rows.spot(key),
+            Some(groups) => groups.spot(key),
+        }
     }
 
     /// Where keys are: all of them in one go, which waits for memory less often than one after the other. They must be
@@ -113,33 +129,53 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
                 self.is_resident(key),
                 "an operator reads only the keys that it named"
             );
-            self.rows.spot(key)
+            self.spot(key)
         });
         spots.collect()
     }
 
     /// As [`Self::rows_of`], of a key that was found.
     pub(crate) fn rows_at(&self, spot: Spot) -> AsTheyCame<'_, T> {
+        if let Some(groups) = &self.groups {
+            return AsTheyCame::One(groups.at(spot).map(|row| (row, 1)));
+        }
         let rows = self.rows.at(spot);
         rows.map_or_else(AsTheyCame::none, Bucket::iter_as_they_came)
     }
 
     /// As [`Self::row_of`], of a key that was found.
     pub(crate) fn row_at(&self, spot: Spot) -> Option<&T> {
-        self.rows.at(spot)?.any()
+        match &self.groups {
+            None => self.rows.at(spot)?.any(),
+            Some(groups) => groups.at(spot),
+        }
     }
 
     /// All rows. All must be resident.
-    pub(crate) fn all_rows(&self) -> impl Iterator<Item = (&K, &T, Weight)> {
+    pub(crate) fn all_rows(&self) -> impl Iterator<Item = (&T, Weight)> {
         debug_assert!(self.all_resident, "an operator reads only what it named");
-        self.rows.iter().flat_map(|(key, rows)| {
-            let rows = rows.iter_as_they_came();
-            rows.map(move |(row, weight)| (key, row, weight))
-        })
+        let buckets = self.rows.iter();
+        let rows = buckets.flat_map(|(_, rows)| rows.iter_as_they_came());
+        let groups = self.groups.iter().flat_map(|groups| groups.rows());
+        rows.chain(groups.map(|row| (row, 1)))
+    }
+
+    /// The groups whose keys are within bounds, in the order of the keys, where it is of groups and complete.
+    pub(crate) fn groups(
+        &self,
+        bounds: (Bound<&K>, Bound<&K>),
+    ) -> impl DoubleEndedIterator<Item = (&K, &T)> {
+        self.groups
+            .iter()
+            .flat_map(move |groups| groups.range(bounds))
     }
 
     /// The weight of a row, where it is known.
     pub(crate) fn known_weight(&self, key: &K, row: &T) -> Option<Weight> {
+        if let Some(groups) = &self.groups {
+            let is_there = groups.at(groups.spot(key)) == Some(row);
+            return Some(Weight::from(is_there));
+        }
         match self.rows.get(key) {
             Some(rows) => Some(rows.weight(row)),
             None if self.all_resident || self.stretches.contains(key) => Some(0),
@@ -160,11 +196,12 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
         known.unwrap_or(0)
     }
 
-    /// The rows whose keys are within bounds, in the order of the keys.
+    /// The rows whose keys are within bounds, in the order of the keys. Not of groups.
     pub(crate) fn range<'a>(
         &'a self,
         bounds: (Bound<&K>, Bound<&K>),
     ) -> impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<T>)> + use<'a, K, T> {
+        debug_assert!(self.groups.is_none(), "groups are no buckets");
         self.rows.range(bounds)
     }
 
@@ -275,23 +312,30 @@ impl<K: IndexKey, T: Row> Arrangement<K, T> {
 
     /// Puts the only row of a key in the place of the one that is there, if any. Only of what is complete.
     pub(crate) fn put(&mut self, key: &K, row: &T) {
-        self.rows.put(key, row);
+        match &mut self.groups {
+            None => self.rows.put(key, row),
+            Some(groups) => groups.put(groups.spot(key), row.clone()),
+        }
     }
 
-    /// The only row of a key, if it has one, to be changed so that its key stays. Only of what is complete. Found at the
-    /// spot where the key was, or by search, where it is there no more.
-    pub(crate) fn only_row_mut(&mut self, spot: Spot, key: &K) -> Option<&mut T> {
-        self.rows.only_row_mut(spot, key)
-    }
-
-    /// Takes a key out with all its rows. Only of what is complete.
-    pub(crate) fn remove(&mut self, key: &K) {
-        self.rows.remove(key);
+    /// The groups, where it is of groups and complete.
+    pub(crate) fn groups_mut(&mut self) -> Option<&mut dyn Groups<K, T>> {
+        match &mut self.groups {
+            None => None,
+            Some(groups) => Some(groups.as_mut()),
+        }
     }
 
     /// Takes the only row of a key out, if it is this one: another has taken its place otherwise. Only of what is complete.
     pub(crate) fn take(&mut self, key: &K, row: &T) {
-        self.rows.take(key, row);
+        match &mut self.groups {
+            None => self.rows.take(key, row),
+            Some(groups) => {
+                if groups.at(groups.spot(key)) == Some(row) {
+                    groups.remove(key);
+                }
+            }
+        }
     }
 
     fn add_single(&mut self, key: &K, row: &T, weight: Weight) -> Result<(), WeightOverflow> {
@@ -327,6 +371,7 @@ impl<K: IndexKey, T: Row> ErasedArrangement for Arrangement<K, T> {
 
     fn rows(&self) -> usize {
         let held = self.rows.iter().chain(self.single_rows.iter());
-        held.map(|(_, rows)| rows.len()).sum()
+        let held: usize = held.map(|(_, rows)| rows.len()).sum();
+        held + self.groups.as_ref().map_or(0, |groups| groups.rows().len())
     }
 }

@@ -9,7 +9,7 @@ use deltaview_schema::{IndexKey, Row};
 use deltaview_zset::{Keyed, Weight};
 
 use super::keyed_rows::Spot;
-use super::{Arrangement, ErasedArrangement, ErasedDelta, TableDelta, TypedTable, Visit};
+use super::{Arrangement, ErasedArrangement, ErasedDelta, TableDelta, Visit};
 use crate::delta::ArrangedDelta;
 use crate::tick::{RowChange, Slot, Write};
 
@@ -50,12 +50,8 @@ pub(crate) struct GroupsDelta<G, S> {
 }
 
 impl<G: IndexKey + Row, S: Row> GroupsDelta<G, S> {
-    /// Of groups that differ from before, each once. Nothing else is found by the table than groups by their keys.
-    pub(crate) fn new(groups: Vec<GroupChange<G, S>>, table: &TypedTable<G, Keyed<G, S>>) -> Self {
-        debug_assert!(
-            table.secondary.is_empty() && table.schema.unique,
-            "groups are found by their keys alone"
-        );
+    /// Of groups that differ from before, each once.
+    pub(crate) fn new(groups: Vec<GroupChange<G, S>>) -> Self {
         Self {
             groups,
             rows: OnceLock::new(),
@@ -109,15 +105,13 @@ where
             .as_any_mut()
             .downcast_mut()
             .expect("a table's arrangement has the table's types");
+        let groups = arrangement
+            .groups_mut()
+            .expect("the change of a complete arrangement of groups");
         for group in &self.groups {
             match &group.after {
-                Some(state) => match arrangement.only_row_mut(group.spot, &group.key) {
-                    Some(row) => row.value.clone_from(state),
-                    None => {
-                        arrangement.put(&group.key, &Keyed::new(group.key.clone(), state.clone()))
-                    }
-                },
-                None => arrangement.remove(&group.key),
+                Some(state) => groups.put(group.spot, Keyed::new(group.key.clone(), state.clone())),
+                None => groups.remove(&group.key),
             }
         }
     }

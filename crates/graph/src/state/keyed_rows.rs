@@ -11,17 +11,40 @@ use super::places::hash_of;
 
 /// Rows by key.
 pub(crate) struct KeyedRows<K, T> {
-    buckets: Map<K, Bucket<T>>,
+    buckets: Map<(K, Bucket<T>)>,
 }
 
 /// Where a key is among others, as long as none goes: or that it is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spot(u32);
 
-const NOWHERE: Spot = Spot(u32::MAX);
+impl Spot {
+    /// Of a place, if the key has one.
+    pub(super) fn of(place: Option<u32>) -> Self {
+        Self(place.unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn place(self) -> u32 {
+        self.0
+    }
+}
 
 /// Keys with their rows, in order.
-pub(crate) type Range<'a, K, T> = map::Range<'a, K, Bucket<T>>;
+pub(crate) struct Range<'a, K, T>(map::Range<'a, (K, Bucket<T>)>);
+
+impl<'a, K, T> Iterator for Range<'a, K, T> {
+    type Item = (&'a K, &'a Bucket<T>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, rows)| (key, rows))
+    }
+}
+
+impl<K, T> DoubleEndedIterator for Range<'_, K, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().map(|(key, rows)| (key, rows))
+    }
+}
 
 impl<K: IndexKey, T> Default for KeyedRows<K, T> {
     fn default() -> Self {
@@ -33,29 +56,23 @@ impl<K: IndexKey, T> Default for KeyedRows<K, T> {
 
 impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
     pub(crate) fn get(&self, key: &K) -> Option<&Bucket<T>> {
-        self.buckets.get(key)
+        self.buckets.get(key).map(|(_, rows)| rows)
     }
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut Bucket<T>> {
         let place = self.buckets.find(hash_of(key), key)?;
-        Some(self.buckets.value_at(place))
+        Some(&mut self.buckets.entry_mut(place).1)
     }
 
     /// Where a key is.
     pub(crate) fn spot(&self, key: &K) -> Spot {
-        self.buckets.find(hash_of(key), key).map_or(NOWHERE, Spot)
+        Spot::of(self.buckets.find(hash_of(key), key))
     }
 
     /// The rows at a spot that was just found.
     pub(crate) fn at(&self, spot: Spot) -> Option<&Bucket<T>> {
-        let (_, rows) = self.buckets.entries().get(spot.0 as usize)?;
+        let (_, rows) = self.buckets.entries().get(spot.place() as usize)?;
         Some(rows)
-    }
-
-    /// The only row of a key, if it has one: at the spot where it was found, or elsewhere by now.
-    pub(crate) fn only_row_mut(&mut self, spot: Spot, key: &K) -> Option<&mut T> {
-        let place = self.place(spot, key)?;
-        self.buckets.value_at(place).only_mut()
     }
 
     pub(crate) fn contains(&self, key: &K) -> bool {
@@ -69,14 +86,14 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
 
     /// All keys with their rows, in the order in which the keys came.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &Bucket<T>)> {
-        self.buckets.iter()
+        self.buckets.entries().iter().map(|(key, rows)| (key, rows))
     }
 
     /// Puts a key in, unless it is there. It stays, also without rows.
     pub(crate) fn make(&mut self, key: K) {
         let hash = hash_of(&key);
         if self.buckets.find(hash, &key).is_none() {
-            self.buckets.insert(hash, key, Bucket::default());
+            self.buckets.insert(hash, (key, Bucket::default()));
         }
     }
 
@@ -105,17 +122,17 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
         T: 'r,
     {
         let rows = rows.into_iter();
-        let Some(place) = self.place(spot, key) else {
+        let Some(place) = self.buckets.find_again(spot.place(), key) else {
             let mut bucket = Bucket::default();
             for (row, weight) in rows {
                 bucket.add(row, weight)?;
             }
             if !bucket.is_empty() {
-                self.buckets.insert(hash_of(key), key.clone(), bucket);
+                self.buckets.insert(hash_of(key), (key.clone(), bucket));
             }
             return Ok(());
         };
-        let bucket = self.buckets.value_at(place);
+        let (_, bucket) = self.buckets.entry_mut(place);
         for (row, weight) in rows {
             bucket.add(row, weight)?;
         }
@@ -125,21 +142,13 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
         Ok(())
     }
 
-    /// The place of a key: the spot where it was found, or elsewhere by now.
-    fn place(&self, spot: Spot, key: &K) -> Option<u32> {
-        match self.buckets.entries().get(spot.0 as usize) {
-            Some((other, _)) if other == key => Some(spot.0),
-            _ => self.buckets.find(hash_of(key), key),
-        }
-    }
-
     /// Puts one row in the place of all that a key has.
     pub(crate) fn put(&mut self, key: &K, row: &T) {
         let hash = hash_of(key);
         let bucket = Bucket::One(row.clone(), 1);
         match self.buckets.find(hash, key) {
-            Some(place) => *self.buckets.value_at(place) = bucket,
-            None => self.buckets.insert(hash, key.clone(), bucket),
+            Some(place) => self.buckets.entry_mut(place).1 = bucket,
+            None => self.buckets.insert(hash, (key.clone(), bucket)),
         }
     }
 
@@ -147,7 +156,7 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
     pub(crate) fn take(&mut self, key: &K, row: &T) {
         let hash = hash_of(key);
         if let Some(place) = self.buckets.find(hash, key)
-            && matches!(self.buckets.value_at(place), Bucket::One(only, _) if only == row)
+            && matches!(self.buckets.entry_mut(place), (_, Bucket::One(only, _)) if only == row)
         {
             self.buckets.remove_at(hash, place);
         }
@@ -161,7 +170,7 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
     ///
     /// Costs a search; and where keys came since it was last asked, that of sorting them in.
     pub(crate) fn range(&self, bounds: (Bound<&K>, Bound<&K>)) -> Range<'_, K, T> {
-        self.buckets.range(bounds)
+        Range(self.buckets.range(bounds))
     }
 }
 

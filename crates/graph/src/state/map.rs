@@ -1,4 +1,4 @@
-//! A map whose values are found by the hashes of their keys, and read in the order of the keys where somebody asks for it.
+//! A map whose entries are found by the hashes of their keys, and read in the order of the keys where somebody asks for it.
 //! Nothing here is seen in the order of a hash: what is not read in the order of keys is read in the order of places,
 //! which is that in which keys came and went. The order of keys is made when it is first asked for.
 
@@ -16,19 +16,34 @@ const MANY: usize = 64;
 /// The order-preserving encoding of a key, appended to what is there.
 type Encode<K> = fn(&K, &mut Vec<u8>);
 
-/// Values by key.
-pub(crate) struct Map<K, V> {
+/// What a map holds: a key and what belongs to it.
+pub(crate) trait Entry {
+    type Key;
+
+    fn key(&self) -> &Self::Key;
+}
+
+impl<K, V> Entry for (K, V) {
+    type Key = K;
+
+    fn key(&self) -> &K {
+        &self.0
+    }
+}
+
+/// Entries by key.
+pub(crate) struct Map<E: Entry> {
     /// In the order in which they came, but that the last one takes the place of one that goes.
-    entries: Vec<(K, V)>,
+    entries: Vec<E>,
     places: Places,
-    encode: Option<Encode<K>>,
+    encode: Option<Encode<E::Key>>,
     /// The places in the order of their keys.
     order: LazyOrder,
 }
 
-impl<K, V> Map<K, V> {
+impl<E: Entry> Map<E> {
     /// An empty map. With an encoding many keys at once are sorted faster; none may be a prefix of another.
-    pub(crate) fn new(encode: Option<Encode<K>>) -> Self {
+    pub(crate) fn new(encode: Option<Encode<E::Key>>) -> Self {
         Self {
             entries: Vec::new(),
             places: Places::default(),
@@ -41,41 +56,47 @@ impl<K, V> Map<K, V> {
         self.entries.len()
     }
 
-    /// All keys with their values, in the order of their places.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.entries.iter().map(|(key, value)| (key, value))
-    }
-
-    /// As [`Self::iter`], as they lie.
-    pub(crate) fn entries(&self) -> &[(K, V)] {
+    /// As they lie, in the order of their places.
+    pub(crate) fn entries(&self) -> &[E] {
         &self.entries
     }
 
-    /// As [`Self::iter`], by value.
-    pub(crate) fn into_entries(self) -> impl Iterator<Item = (K, V)> {
-        self.entries.into_iter()
+    pub(crate) fn into_entries(self) -> Vec<E> {
+        self.entries
     }
 
-    pub(crate) fn value_at(&mut self, place: u32) -> &mut V {
-        &mut self.entries[place as usize].1
+    /// The entry at a place, to be changed so that its key stays.
+    pub(crate) fn entry_mut(&mut self, place: u32) -> &mut E {
+        &mut self.entries[place as usize]
     }
 }
 
-impl<K: Ord + Hash, V> Map<K, V> {
-    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+impl<E: Entry> Map<E>
+where
+    E::Key: Ord + Hash,
+{
+    pub(crate) fn get(&self, key: &E::Key) -> Option<&E> {
         let place = self.find(hash_of(key), key)?;
-        Some(&self.entries[place as usize].1)
+        Some(&self.entries[place as usize])
     }
 
     /// The place of a key, which it has as long as it is there.
-    pub(crate) fn find(&self, hash: u64, key: &K) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u64, key: &E::Key) -> Option<u32> {
         self.places.find(hash, |place| self.key_at(place) == key)
     }
 
-    /// The keys within bounds with their values, in the order of the keys.
+    /// The place of a key where it was found, or elsewhere by now.
+    pub(crate) fn find_again(&self, place: u32, key: &E::Key) -> Option<u32> {
+        match self.entries.get(place as usize) {
+            Some(entry) if entry.key() == key => Some(place),
+            _ => self.find(hash_of(key), key),
+        }
+    }
+
+    /// The entries within bounds, in the order of the keys.
     ///
     /// Costs a search; and where keys came since it was last asked, that of sorting them in.
-    pub(crate) fn range(&self, bounds: (Bound<&K>, Bound<&K>)) -> Range<'_, K, V> {
+    pub(crate) fn range(&self, bounds: (Bound<&E::Key>, Bound<&E::Key>)) -> Range<'_, E> {
         let order = self.in_order();
         let start = match bounds.0 {
             Bound::Unbounded => order.start(),
@@ -93,15 +114,15 @@ impl<K: Ord + Hash, V> Map<K, V> {
         }
     }
 
-    fn key_at(&self, place: u32) -> &K {
-        &self.entries[place as usize].0
+    fn key_at(&self, place: u32) -> &E::Key {
+        self.entries[place as usize].key()
     }
 
-    /// Puts a key in that is not there.
-    pub(crate) fn insert(&mut self, hash: u64, key: K, value: V) {
+    /// Puts an entry in whose key is not there.
+    pub(crate) fn insert(&mut self, hash: u64, entry: E) {
         let place = u32::try_from(self.entries.len());
         let place = place.expect("a table in memory has less than 2^32 keys");
-        self.entries.push((key, value));
+        self.entries.push(entry);
         self.places.insert(hash, place);
         self.order.came(place);
     }
@@ -169,29 +190,26 @@ fn sort_by_begin(begins: &mut [([u8; 12], u32)], compare: &dyn Fn(u32, u32) -> O
     begins.sort_unstable_by(|one, other| one.0.cmp(&other.0).then_with(|| compare(one.1, other.1)));
 }
 
-/// Keys with their values, in order.
-pub(crate) struct Range<'a, K, V> {
-    entries: &'a [(K, V)],
+/// Entries in the order of their keys.
+pub(crate) struct Range<'a, E> {
+    entries: &'a [E],
     places: Between<'a>,
 }
 
-impl<'a, K, V> Range<'a, K, V> {
-    fn at(&self, place: u32) -> (&'a K, &'a V) {
-        let (key, value) = &self.entries[place as usize];
-        (key, value)
-    }
-}
-
-impl<'a, K, V> Iterator for Range<'a, K, V> {
-    type Item = (&'a K, &'a V);
+impl<'a, E> Iterator for Range<'a, E> {
+    type Item = &'a E;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.places.next().map(|place| self.at(place))
+        let entries = self.entries;
+        self.places.next().map(|place| &entries[place as usize])
     }
 }
 
-impl<K, V> DoubleEndedIterator for Range<'_, K, V> {
+impl<E> DoubleEndedIterator for Range<'_, E> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.places.next_back().map(|place| self.at(place))
+        let entries = self.entries;
+        self.places
+            .next_back()
+            .map(|place| &entries[place as usize])
     }
 }

@@ -4,6 +4,7 @@
 
 mod arrangement;
 mod bucket;
+mod groups;
 mod groups_delta;
 pub(crate) mod history;
 mod intervals;
@@ -23,6 +24,7 @@ use std::any::Any;
 
 pub(crate) use arrangement::{Arrangement, TypedTable};
 pub(crate) use bucket::Bucket;
+pub(crate) use groups::{NewGroups, new_groups};
 pub(crate) use groups_delta::{GroupChange, GroupsDelta, rows_of};
 pub(crate) use history::ErasedHistory;
 pub(crate) use intervals::{Cut, Side};

@@ -162,11 +162,11 @@ fn owned<T: Row>(bucket: &Bucket<T>) -> impl Iterator<Item = (T, Weight)> {
 }
 
 /// A page of what is made of the rows of each key.
-pub(crate) fn page<'a, K: IndexKey, R: Row, T, M: IntoIterator<Item = (T, Weight)>>(
-    mut keys: impl DoubleEndedIterator<Item = (&'a K, &'a Bucket<R>)>,
+pub(crate) fn page<'a, K: IndexKey, R: 'a, T, M: IntoIterator<Item = (T, Weight)>>(
+    mut keys: impl DoubleEndedIterator<Item = (&'a K, &'a R)>,
     order: Order,
     rows: usize,
-    made_of: impl Fn(&'a Bucket<R>) -> M,
+    made_of: impl Fn(&'a R) -> M,
 ) -> Page<K, T> {
     let mut page = Vec::new();
     loop {

@@ -115,7 +115,7 @@ impl<K: IndexKey, T: Row> ErasedFetch for Contents<K, T> {
             .expect("a table's arrangement has the table's types");
         let rows = arrangement.all_rows();
         self.found
-            .extend(rows.map(|(_, row, weight)| (row.clone(), weight)));
+            .extend(rows.map(|(row, weight)| (row.clone(), weight)));
     }
 
     fn into_contents(self: Box<Self>) -> Slot {

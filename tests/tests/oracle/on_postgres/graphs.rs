@@ -5,7 +5,7 @@ use crate::rig::Rig;
 
 /// One of so many of the graphs that the other stores are tried with: a read of a server takes
 /// long, and there are thousands for each graph.
-const SHARE: u32 = 3;
+const SHARE: u32 = 6;
 
 /// What once failed here. What failed elsewhere is tried there: to try all of it would take most of the time.
 const REGRESSIONS: &str = concat!(

@@ -59,14 +59,6 @@ impl<T: BucketRow> Bucket<T> {
         self.iter_as_they_came().next().map(|(row, _)| row)
     }
 
-    /// The row, if it is the only one, and there once: to be changed.
-    pub(crate) fn only_mut(&mut self) -> Option<&mut T> {
-        match self {
-            Self::One(row, 1) => Some(row),
-            _ => None,
-        }
-    }
-
     pub(crate) fn iter(&self) -> Iter<'_, T> {
         match self {
             Self::One(row, weight) => Iter::One(Some((row, *weight))),

@@ -12,7 +12,7 @@ use crate::state::places::hash_of;
 pub(crate) enum Weighed<T> {
     /// In the order of `T`.
     Few(Vec<(T, Weight)>),
-    Many(Box<Map<T, Weight>>),
+    Many(Box<Map<(T, Weight)>>),
 }
 
 impl<T: BucketRow> Weighed<T> {
@@ -45,7 +45,7 @@ impl<T: BucketRow> Weighed<T> {
     pub(super) fn weight(&self, row: &T) -> Weight {
         match self {
             Self::Few(rows) => find(rows, row).map_or(0, |at| rows[at].1),
-            Self::Many(rows) => rows.get(row).copied().unwrap_or(0),
+            Self::Many(rows) => rows.get(row).map_or(0, |(_, weight)| *weight),
         }
     }
 
@@ -61,7 +61,7 @@ impl<T: BucketRow> Weighed<T> {
                     let mut many = Map::new(None);
                     let few = std::mem::take(rows);
                     for (row, weight) in few.into_iter().chain([(row.clone(), weight)]) {
-                        many.insert(hash_of(&row), row, weight);
+                        many.insert(hash_of(&row), (row, weight));
                     }
                     *self = Self::Many(Box::new(many));
                 }
@@ -75,10 +75,10 @@ impl<T: BucketRow> Weighed<T> {
             Self::Many(rows) => {
                 let hash = hash_of(row);
                 let Some(place) = rows.find(hash, row) else {
-                    rows.insert(hash, row.clone(), weight);
+                    rows.insert(hash, (row.clone(), weight));
                     return Ok(());
                 };
-                let old = rows.value_at(place);
+                let (_, old) = rows.entry_mut(place);
                 match sum(*old, weight)? {
                     0 => {
                         rows.remove_at(hash, place);
@@ -96,7 +96,7 @@ impl<T: BucketRow> Weighed<T> {
 
     fn make_few(&mut self) {
         if let Self::Many(rows) = std::mem::replace(self, Self::Few(Vec::new())) {
-            let mut few: Vec<(T, Weight)> = rows.into_entries().collect();
+            let mut few = rows.into_entries();
             few.sort_unstable_by(|one, other| one.0.cmp(&other.0));
             *self = Self::Few(few);
         }
@@ -115,7 +115,7 @@ fn find<T: Ord>(rows: &[(T, Weight)], row: &T) -> Result<usize, usize> {
 /// The rows in order.
 pub(crate) enum Iter<'a, T> {
     Few(std::slice::Iter<'a, (T, Weight)>),
-    Many(map::Range<'a, T, Weight>),
+    Many(map::Range<'a, (T, Weight)>),
 }
 
 impl<'a, T> Iterator for Iter<'a, T> {

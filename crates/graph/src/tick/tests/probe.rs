@@ -97,9 +97,8 @@ impl<G: IndexKey, O: IndexKey, T: Row> Operator for Probe<G, O, T> {
             Ask::Row(row) => vec![(row.clone(), state.weight_of(&self.index.key(row), row))],
             Ask::All => {
                 let mut rows: Vec<_> = state.all_rows().collect();
-                rows.sort();
-                let rows = rows.into_iter().map(|(_, row, weight)| (row, weight));
-                rows.map(owned).collect()
+                rows.sort_by_cached_key(|(row, _)| (self.index.key(row), (*row).clone()));
+                rows.into_iter().map(owned).collect()
             }
         });
         told.seen = seen.collect();

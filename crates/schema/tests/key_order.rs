@@ -167,6 +167,9 @@ impl<'a, K: IndexKey> Entry<'a, K> {
         let (mut values, mut bytes) = (Vec::new(), Vec::new());
         key.values(&mut values);
         key.encode(&mut bytes);
+        let mut lent = Vec::new();
+        key.each_value(&mut |value| lent.push(value.clone().into_owned()));
+        assert_eq!(values, lent, "{key:?}");
         Self { key, values, bytes }
     }
 }

@@ -163,7 +163,9 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        if !self.is_empty() {
+            *self = Self::default();
+        }
     }
 
     /// The keys within bounds with their rows, in the order of the keys.

@@ -13,6 +13,9 @@ use crate::delta::{ArrangedDelta, by_key};
 use crate::error::TickErrorKind;
 use crate::tick::{RowChange, Slot, Write, shared};
 
+/// The bytes that there is room for from the beginning where rows are encoded one after the other: most take less.
+const ROW: usize = 128;
+
 /// The change of a table, without its types.
 pub(crate) trait ErasedDelta: Any + Send + Sync {
     /// Hands each row to `visit` as it is to be written, in the order of the keys.
@@ -140,7 +143,7 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
 
     /// A table with one row a key: of the rows of a key, the one that is added is put, or else the key is deleted.
     fn unique_writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError> {
-        let mut data = Vec::new();
+        let mut data = Vec::with_capacity(ROW);
         let order = self.in_order();
         let key_at = |position: usize| &self.rows[position].0;
         for run in order.chunk_by(|one, next| key_at(one.0) == key_at(next.0)) {
@@ -169,7 +172,7 @@ impl<K: IndexKey, T: Row> TableDelta<K, T> {
     }
 
     fn bag_writes(&self, visit: &mut dyn FnMut(Write<'_>) -> Visit) -> Result<(), CodecError> {
-        let mut encoded = Vec::new();
+        let mut encoded = Vec::with_capacity(ROW);
         for (position, weight) in self.in_order() {
             let (key, row, _) = &self.rows[position];
             encoded.clear();

@@ -2,14 +2,15 @@
 
 use std::any::Any;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use deltaview_schema::codec::CodecError;
-use deltaview_schema::{Identity, KeyValue, TableSchema};
+use deltaview_schema::{Identity, KeyValue};
 use deltaview_zset::Weight;
 
 use super::Slot;
 use crate::error::TickErrorKind;
-use crate::plan::TableId;
+use crate::plan::{ErasedTable, TableId};
 use crate::state::scan::Order;
 use crate::state::{ErasedArrangement, WorkingSet};
 
@@ -20,15 +21,15 @@ use crate::state::{ErasedArrangement, WorkingSet};
 /// not found is answered by handing in nothing, but a range must always be [ended](FetchKeys::Ranges).
 pub struct Fetch {
     table: TableId,
-    name: String,
-    index: String,
+    /// Its names, for whoever must tell them.
+    described: Arc<dyn ErasedTable>,
     keys: Box<dyn ErasedFetch>,
 }
 
 impl std::fmt::Debug for Fetch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fetch")
-            .field("table", &self.name)
+            .field("table", &self.name())
             .field("keys", &self.keys.keys())
             .finish()
     }
@@ -154,13 +155,20 @@ pub(crate) enum PushError {
 
 /// What is said of a position is for each that is below the number in [`Fetch::keys`].
 impl Fetch {
-    pub(crate) fn new(schema: &TableSchema, table: TableId, keys: Box<dyn ErasedFetch>) -> Self {
+    pub(crate) fn new(
+        described: &Arc<dyn ErasedTable>,
+        table: TableId,
+        keys: Box<dyn ErasedFetch>,
+    ) -> Self {
         Self {
             table,
-            name: schema.name(None),
-            index: schema.primary.name.clone(),
+            described: Arc::clone(described),
             keys,
         }
+    }
+
+    fn name(&self) -> String {
+        self.described.schema().name(None)
     }
 
     /// The table to look in.
@@ -274,7 +282,7 @@ impl Fetch {
     }
 
     fn damaged(&self, key: Option<usize>, identity: &[u8], error: PushError) -> TickErrorKind {
-        let table = self.name.clone();
+        let table = self.name();
         let identity = match key {
             Some(position) if identity.is_empty() => self.keys.key_text(position),
             _ => crate::state::hex_text(identity),
@@ -288,7 +296,7 @@ impl Fetch {
             PushError::OtherKey => TickErrorKind::KeyChanged {
                 table,
                 identity,
-                index: self.index.clone(),
+                index: self.described.schema().primary.name.clone(),
             },
         }
     }
@@ -297,9 +305,7 @@ impl Fetch {
         if self.keys.is_answered() {
             return Ok(());
         }
-        Err(TickErrorKind::Unanswered {
-            table: self.name.clone(),
-        })
+        Err(TickErrorKind::Unanswered { table: self.name() })
     }
 
     /// Answers a fetch of [`Rederivation::fetches`](super::Rederivation::fetches) from a state in memory that is

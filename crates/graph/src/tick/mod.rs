@@ -207,9 +207,9 @@ impl<'g> Tick<'g> {
             let fetches: Vec<Fetch> = needs
                 .into_iter()
                 .flat_map(|(table, needs)| {
-                    let schema = plan.tables[table.0].schema();
+                    let described = &plan.tables[table.0];
                     let fetches = needs.into_fetches().into_iter();
-                    fetches.map(move |keys| Fetch::new(schema, table, keys))
+                    fetches.map(move |keys| Fetch::new(described, table, keys))
                 })
                 .collect();
             self.asked = fetches.iter().map(Fetch::table).collect();

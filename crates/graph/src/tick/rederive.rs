@@ -137,7 +137,7 @@ impl<T: Row> Rederivation<T> {
         let contents = |table: &TableId| {
             let erased = &plan.tables[table.0];
             let contents = Arc::clone(erased).contents();
-            Fetch::new(erased.schema(), *table, contents)
+            Fetch::new(erased, *table, contents)
         };
         self.sources.keys().map(contents).collect()
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{ColumnType, KeyValue, order};
+use super::{ColumnType, IndexKey, KeyColumn, KeyValue, encoded, order};
 use crate::{NotNan, OrderedFloat};
 
 /// Implements [`IndexKey`] for a type with one column: its type, its value, its encoding. Generics stand before the
@@ -24,6 +24,10 @@ macro_rules! atom {
             fn values<'a>(&'a self, out: &mut Vec<$crate::KeyValue<'a>>) {
                 let $this = self;
                 out.push($value);
+            }
+            fn each_value(&self, visit: &mut dyn FnMut(&$crate::KeyValue<'_>)) {
+                let $this = self;
+                visit(&$value);
             }
             fn encode(&self, $out: &mut Vec<u8>) {
                 let $it = self;
@@ -71,7 +75,20 @@ small_integers!(i8 => i8::MIN, i16 => i16::MIN, i32 => i32::MIN, i64 => i64::MIN
 
 macro_rules! large_integers {
     ($($type:ty, $name:literal => $flip:expr);*) => { $(
-        encoded_atom!($type, $name, |it, out| out.extend((*it ^ $flip).to_be_bytes()));
+        impl IndexKey for $type {
+            fn columns() -> Vec<KeyColumn> {
+                vec![KeyColumn::single(ColumnType::Encoded($name))]
+            }
+            fn values<'a>(&'a self, out: &mut Vec<KeyValue<'a>>) {
+                out.push(encoded(self));
+            }
+            fn each_value(&self, visit: &mut dyn FnMut(&KeyValue<'_>)) {
+                visit(&KeyValue::Bytes(Cow::Borrowed(&(*self ^ $flip).to_be_bytes())));
+            }
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.extend((*self ^ $flip).to_be_bytes());
+            }
+        }
     )* };
 }
 large_integers!(u64, "u64" => 0; u128, "u128" => 0; i128, "i128" => i128::MIN);

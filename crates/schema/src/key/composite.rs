@@ -79,6 +79,10 @@ impl<K: IndexKey> IndexKey for Reverse<K> {
         self.0.values(out);
     }
 
+    fn each_value(&self, visit: &mut dyn FnMut(&KeyValue<'_>)) {
+        self.0.each_value(visit);
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         order::push_reversed(out, |out| self.0.encode(out));
     }
@@ -108,6 +112,10 @@ macro_rules! tuples {
 
             fn values<'a>(&'a self, out: &mut Vec<KeyValue<'a>>) {
                 $(self.$position.values(out);)+
+            }
+
+            fn each_value(&self, visit: &mut dyn FnMut(&KeyValue<'_>)) {
+                $(self.$position.each_value(visit);)+
             }
 
             fn encode(&self, out: &mut Vec<u8>) {

@@ -55,6 +55,14 @@ pub trait IndexKey: Clone + fmt::Debug + Ord + Hash + Send + Sync + 'static {
     /// Pushes the values of those columns: as many as [`Self::columns`] has, in the same order.
     fn values<'a>(&'a self, out: &mut Vec<KeyValue<'a>>);
 
+    /// Hands the same values to `visit`, one after the other: for whoever looks at them only. What has no value of its own
+    /// to lend may lend one that is gone afterwards, and so needs no memory for it.
+    fn each_value(&self, visit: &mut dyn FnMut(&KeyValue<'_>)) {
+        let mut values = Vec::new();
+        self.values(&mut values);
+        values.iter().for_each(visit);
+    }
+
     /// Appends the order-preserving encoding: comparing the bytes of two encodings is comparing the keys, equal keys
     /// have equal bytes, and no encoding is a prefix of another. See [`order`].
     fn encode(&self, out: &mut Vec<u8>);
@@ -146,7 +154,8 @@ impl KeyValue<'_> {
 
 /// A key's order-preserving encoding as a value.
 pub(crate) fn encoded<K: IndexKey>(key: &K) -> KeyValue<'static> {
-    let mut bytes = Vec::new();
+    // What most of them take: they are made for each key of each row.
+    let mut bytes = Vec::with_capacity(16);
     key.encode(&mut bytes);
     KeyValue::Bytes(Cow::Owned(bytes))
 }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use deltaview::codec::{decode, encode};
 use deltaview::prelude::*;
 use deltaview::ttkv::TimeMap;
-use deltaview::{SqliteOptions, Synchronous};
+use deltaview::{SqliteOptions, SqliteStore, Synchronous};
 use deltaview_benches::meters::{self, Read};
 use deltaview_benches::operators::{Kernel, OPERATORS, Size, items};
 
@@ -23,14 +23,17 @@ const USERS: u64 = 100;
 type Make = fn() -> Kernel;
 
 /// The kernels that are no operators.
-const OTHERS: [(&str, Make); 8] = [
+const OTHERS: [(&str, Make); 11] = [
     ("meters, one read", one_read),
     ("meters, 1,000 reads", many_reads),
     ("codec, 100 rows out", codec_out),
     ("codec, 100 rows in", codec_in),
     ("keys, 100 encoded", keys),
     ("Z-sets, 100 rows merged into 1,000", zset_merge),
-    ("sqlite, one read", sqlite_one_read),
+    ("sqlite, one read", || sqlite_one_read(1 << 20)),
+    ("sqlite, one read, nothing kept", || sqlite_one_read(0)),
+    ("sqlite, 100 look-ups", sqlite_look_ups),
+    ("sqlite, a range of 1,000 rows", sqlite_range),
     ("ttkv, 10 put and got in memory", ttkv),
 ];
 
@@ -92,17 +95,58 @@ fn many_reads() -> Kernel {
     reads_in(MemoryStore::new(&graph), handles, 1_000)
 }
 
-fn sqlite_one_read() -> Kernel {
+/// What was looked up stays in so many bytes.
+fn sqlite_one_read(hot_set: usize) -> Kernel {
     let (graph, handles) = meters::graph();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = SqliteOptions::new()
         .synchronous(Synchronous::Off)
+        .hot_set(hot_set)
         .open(folder.path().join("meters.db"), &graph)
         .expect("the folder is writable");
     let mut kernel = reads_in(store, handles, 1);
     Box::new(move || {
         kernel();
         // The folder lives as long as the kernel.
+        black_box(&folder);
+    })
+}
+
+/// A store of the sums of twenty reads of each user.
+fn sqlite_sums() -> (tempfile::TempDir, SqliteStore, meters::Meters) {
+    let (graph, handles) = meters::graph();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut store = SqliteOptions::new()
+        .synchronous(Synchronous::Off)
+        .open(folder.path().join("meters.db"), &graph)
+        .expect("the folder is writable");
+    let change = graph.change().insert(handles.users, meters::users(USERS));
+    let change = change.insert(handles.meters, meters::meters(USERS));
+    let reads = meters::reads(USERS, 42).take(20 * USERS as usize);
+    let change = change.insert(handles.reads, reads);
+    store.commit(&change).expect("the rows are right");
+    (folder, store, handles)
+}
+
+fn sqlite_look_ups() -> Kernel {
+    let (folder, store, handles) = sqlite_sums();
+    let keys: Vec<meters::Group> = (0..100)
+        .map(|user| ((user % 31) as u32, user, meters::meter_of(user)))
+        .collect();
+    Box::new(move || {
+        for key in &keys {
+            black_box(store.view(handles.sums).get(key).expect("it can be read"));
+        }
+        black_box(&folder);
+    })
+}
+
+fn sqlite_range() -> Kernel {
+    let (folder, store, handles) = sqlite_sums();
+    Box::new(move || {
+        let rows = store.view(handles.sums).range((1, 0, 0)..);
+        let rows = rows.expect("it can be read").take(1_000);
+        assert_eq!(rows.map(black_box).count(), 1_000);
         black_box(&folder);
     })
 }

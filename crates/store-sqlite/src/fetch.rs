@@ -252,8 +252,9 @@ impl<'r> StoredRow<'r> {
         Self::read_with(row, packing, (part, Self::COLUMNS), of_key, unpacked)
     }
 
-    /// Of a state the data of the view is in that column.
-    fn read_with<'v>(
+    /// The same, where the columns that are left out of the rows are had by their numbers. Of a state the data of the view is
+    /// in that column.
+    pub(crate) fn read_with<'v>(
         row: &'r Row<'_>,
         packing: &Packing,
         (part, column_of_data): (Part, usize),
@@ -265,7 +266,12 @@ impl<'r> StoredRow<'r> {
                 .as_blob_or_null()
                 .map_err(rusqlite::Error::from)
         };
-        let (identity, data) = (bytes(0)?, bytes(1)?);
+        let (identity, weight) = if packing.is_unique {
+            (None, 1)
+        } else {
+            (bytes(0)?, row.get(2)?)
+        };
+        let data = bytes(1)?;
         let Some(stored) = data.or(identity) else {
             return Ok(None);
         };
@@ -279,7 +285,7 @@ impl<'r> StoredRow<'r> {
         Ok(Some(Self {
             identity: identity.unwrap_or_default(),
             row: packing.unpack(stored, of_key, &mut unpacked.row),
-            weight: row.get(2)?,
+            weight,
         }))
     }
 

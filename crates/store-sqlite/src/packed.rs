@@ -26,6 +26,8 @@ use crate::values::{bind, is_none, unsigned};
 const COLUMNS: usize = 4;
 /// Shorter ones, which are here and there, cost as much left out as they do left in.
 const SHORTEST: usize = 2;
+/// More than most keys are spelled in.
+const KEY: usize = 48;
 const AS_IT_IS: u8 = 0;
 const APART: u8 = 254;
 const HASH: u8 = 255;
@@ -39,6 +41,8 @@ const BIG: u8 = 0xc2;
 /// Which columns of the key are left out of the rows of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Packing {
+    /// A key has one row: it has no identity that is looked at, and its weight is 1.
+    pub(crate) is_unique: bool,
     /// Their positions in the primary index.
     positions: Vec<usize>,
     columns: Vec<Column>,
@@ -54,7 +58,11 @@ impl Packing {
             .take(COLUMNS)
             .map(|(at, column)| (at, column.clone()))
             .unzip();
-        Self { positions, columns }
+        Self {
+            is_unique: schema.unique,
+            positions,
+            columns,
+        }
     }
 
     /// The positions in the primary index of the columns that are needed to read a row.
@@ -75,6 +83,7 @@ impl Packing {
             packed.extend_from_slice(row);
             return;
         }
+        packed.reserve(1 + row.len() + KEY);
         packed.push(AS_IT_IS);
         packed.extend_from_slice(row);
         // There is room for the key behind the row.
@@ -165,6 +174,7 @@ impl Packing {
             Some((kind, rest)) => {
                 let (before, after) = rest.split_at(rest.len().min(usize::from((kind - 1) / 2)));
                 row.clear();
+                row.reserve(rest.len() + KEY);
                 row.extend_from_slice(before);
                 if kind % 2 == 0 {
                     row.push(self.header());

@@ -21,6 +21,9 @@ use crate::values::{bind, bind_key, owned};
 /// So many rows are read at a time.
 const PAGE: usize = 256;
 
+/// So many columns of a key are read once for all that they are needed for.
+const AT_HAND: usize = 8;
+
 /// Keeps a read transaction open while any reader of the connection needs it.
 pub(crate) struct ReadTransaction<'c> {
     conn: &'c Connection,
@@ -59,23 +62,25 @@ impl Drop for ReadTransaction<'_> {
     }
 }
 
-/// The row of a key, in a table with one row a key: a single statement, which needs no transaction. Returns `None` where
-/// what is stored is damaged, for a scan to say how.
+/// What looking for one row came to.
+pub(crate) enum One<T> {
+    Found(T),
+    NotFound,
+    /// What is stored is damaged: a scan says how.
+    Damaged,
+}
+
+/// The row of a key, in a table with one row a key: a single statement, which needs no transaction.
 pub(crate) fn one<T: Row, K: IndexKey>(
     conn: &Connection,
     table: &EngineTable,
     index: &Index<T, K>,
     key: &K,
-) -> Result<Option<Option<(T, Weight)>>, Error> {
-    let doing = || format!("reading table `{}`", table.name);
-    let mut values = Vec::new();
+) -> Result<One<T>, Error> {
+    let doing = || reading(table);
+    let mut values = Vec::with_capacity(table.schema.primary.columns.len());
     key.values(&mut values);
-    if table.schema.has_identity() {
-        return Ok(None);
-    }
-    let mut statement = conn
-        .prepare_cached(&table.statements.fetch)
-        .context(doing)?;
+    let mut statement = conn.prepare_cached(&table.statements.data).context(doing)?;
     for (place, value) in bind_key(&values, &table.schema).enumerate() {
         statement
             .raw_bind_parameter(place + 1, value)
@@ -83,17 +88,23 @@ pub(crate) fn one<T: Row, K: IndexKey>(
     }
     let mut rows = statement.raw_query();
     let Some(row) = rows.next().context(doing)? else {
-        return Ok(Some(None));
+        return Ok(One::NotFound);
     };
-    let mut unpacked = Unpacked::default();
+    let data = row.get_ref(0).context(doing)?;
+    // None where the table is shared, and has the state of the group alone.
+    let Some(stored) = data
+        .as_blob_or_null()
+        .map_err(rusqlite::Error::from)
+        .context(doing)?
+    else {
+        return Ok(One::NotFound);
+    };
+    let mut unpacked = Vec::new();
     let packing = &table.packing;
-    let stored = StoredRow::read_of_key(row, packing, Part::Data, &values, &mut unpacked);
-    let Some(stored) = stored.context(doing)? else {
-        return Ok(Some(None));
-    };
-    let decoded = codec::decode::<T>(stored.row).ok();
+    let of_key = |number| packing.value(&values, number);
+    let decoded = codec::decode::<T>(packing.unpack(stored, of_key, &mut unpacked)).ok();
     let decoded = decoded.filter(|row| index.key(row) == *key);
-    Ok(decoded.map(|row| Some((row, stored.weight))))
+    Ok(decoded.map_or(One::Damaged, One::Found))
 }
 
 /// How a table is read in the order of one of its indexes. It is made once a table.
@@ -251,7 +262,20 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
         unpacked: &mut Unpacked,
     ) -> Result<Option<(K, T, Weight)>, Error> {
         let doing = || reading(self.table);
-        let stored = StoredRow::read(row, &self.table.packing, Part::Data, unpacked);
+        let described = self.described();
+        let columns = described.columns.len();
+        let places = &self.table.scans[self.position].places;
+        let mut at_hand = [ValueRef::Null; AT_HAND];
+        for (value, place) in at_hand.iter_mut().zip(&places[..columns]) {
+            *value = row.get_ref(*place).context(doing)?;
+        }
+        let packing = &self.table.packing;
+        let of_key = |number: usize| match at_hand.get(packing.columns()[number]) {
+            Some(value) if self.position == 0 => Some(*value),
+            _ => row.get_ref(StoredRow::COLUMNS + number).ok(),
+        };
+        // The column of a state is not looked at.
+        let stored = StoredRow::read_with(row, packing, (Part::Data, 0), of_key, unpacked);
         let Some(stored) = stored.context(doing)? else {
             return Ok(None);
         };
@@ -263,18 +287,19 @@ impl<'c, T: Row, K: IndexKey> Scan<'c, T, K> {
             })
         })?;
         let key = self.index.key(&decoded);
-        let described = self.described();
-        let mut values = Vec::with_capacity(described.columns.len());
-        key.values(&mut values);
-        let places = &self.table.scans[self.position].places;
-        for ((value, column), place) in values.iter().zip(&described.columns).zip(places) {
-            if row.get_ref(*place).context(doing)? != bind(value, column).0 {
-                return Err(self.damaged(TickErrorKind::KeyChanged {
-                    table: self.table.name.clone(),
-                    identity: self.name_of(row, &stored),
-                    index: described.name.clone(),
-                }));
-            }
+        let (mut column, mut is_same) = (0, true);
+        key.each_value(&mut |value| {
+            let stored = at_hand.get(column).copied();
+            let stored = stored.or_else(|| row.get_ref(places[column]).ok());
+            is_same &= stored == Some(bind(value, &described.columns[column]).0);
+            column += 1;
+        });
+        if !is_same {
+            return Err(self.damaged(TickErrorKind::KeyChanged {
+                table: self.table.name.clone(),
+                identity: self.name_of(row, &stored),
+                index: described.name.clone(),
+            }));
         }
         Ok(Some((key, decoded, stored.weight)))
     }

@@ -118,6 +118,8 @@ pub(crate) enum Part {
 pub(crate) struct Statements {
     /// The rows of a key: identity, data, weight; for a state also the data of the view.
     pub(crate) fetch: String,
+    /// A table with one row a key: the data of a key's row.
+    pub(crate) data: String,
     /// All rows: identity, data, weight. What follows can filter and order them.
     pub(crate) fetch_all: String,
     /// The weight of a row, by the whole primary key.
@@ -268,6 +270,11 @@ impl Statements {
             fetch: format!(
                 "SELECT {} FROM {table} WHERE {}",
                 row_columns_by_key(schema, part).join(", "),
+                equal(index_names, 1)
+            ),
+            data: format!(
+                "SELECT {} FROM {table} WHERE {}",
+                quote(DATA),
                 equal(index_names, 1)
             ),
             fetch_all: format!("SELECT {row} FROM {table}"),

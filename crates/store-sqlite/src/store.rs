@@ -28,7 +28,7 @@ use crate::error::Context;
 use crate::follow::{Cursor, Follower, Watch};
 use crate::hot::HotSet;
 use crate::options::SqliteOptions;
-use crate::scan::{self, ReadTransaction, Scan};
+use crate::scan::{self, One, ReadTransaction, Scan};
 use crate::transaction::WriteTransaction;
 use crate::workers::{Drawn, Heart};
 
@@ -424,9 +424,12 @@ impl Store for SqliteStore {
             && schema.unique
             && let (Included(key), Included(end)) = (&bounds.start, &bounds.end)
             && key == end
-            && let Some(row) = scan::one(&self.conn, self.engine.table(table.id()), index, key)?
         {
-            return Ok(Rows::new(row.into_iter().map(Ok)));
+            match scan::one(&self.conn, self.engine.table(table.id()), index, key)? {
+                One::Found(row) => return Ok(Rows::new(std::iter::once(Ok((row, 1))))),
+                One::NotFound => return Ok(Rows::new(std::iter::empty())),
+                One::Damaged => {}
+            }
         }
         let transaction = self.begin_reading()?;
         Ok(Scan::rows(
@@ -437,6 +440,25 @@ impl Store for SqliteStore {
             bounds,
             order,
         ))
+    }
+
+    fn look_up<T: Row, K: IndexKey>(
+        &self,
+        view: ViewHandle<T, K>,
+        key: &K,
+    ) -> Result<Option<T>, Error> {
+        let graph = &self.engine.graph;
+        let table = graph.view_table(view)?;
+        if view.index() == 0 && table.schema().unique {
+            let index = graph.view_index(view)?;
+            match scan::one(&self.conn, self.engine.table(table.id()), index, key)? {
+                One::Found(row) => return Ok(Some(row)),
+                One::NotFound => return Ok(None),
+                One::Damaged => {}
+            }
+        }
+        let mut rows = self.scan(view, Bounds::one(key.clone()), Order::Forward)?;
+        Ok(rows.next().transpose()?.map(|(row, _)| row))
     }
 
     fn subscribe<T: Row, K: IndexKey>(

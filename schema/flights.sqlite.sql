@@ -251,7 +251,6 @@ CREATE TABLE IF NOT EXISTS "deltaview_instants" (
   "n" INTEGER NOT NULL,
   PRIMARY KEY ("graph", "t")
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS "deltaview_instants__at" ON "deltaview_instants" ("graph", "at", "t");
 CREATE TABLE IF NOT EXISTS "deltaview_history" (
   "graph" TEXT NOT NULL,
   "table_name" TEXT NOT NULL,

@@ -12,9 +12,8 @@ use crate::ddl::{literal, push_column};
 use crate::statements::Direction;
 
 /// What graphs with history share.
-const SHARED: [(&str, &str); 3] = [
+const SHARED: [(&str, &str); 2] = [
     ("table", "deltaview_instants"),
-    ("index", "deltaview_instants__at"),
     ("table", "deltaview_history"),
 ];
 
@@ -26,7 +25,6 @@ CREATE TABLE IF NOT EXISTS \"deltaview_instants\" (
   \"n\" INTEGER NOT NULL,
   PRIMARY KEY (\"graph\", \"t\")
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS \"deltaview_instants__at\" ON \"deltaview_instants\" (\"graph\", \"at\", \"t\");
 CREATE TABLE IF NOT EXISTS \"deltaview_history\" (
   \"graph\" TEXT NOT NULL,
   \"table_name\" TEXT NOT NULL,

@@ -172,7 +172,7 @@ pub(super) fn retain(
         Retention::Span(span) => {
             let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
             let at = instant.at.saturating_sub(micros);
-            current_at(conn, &schema.graph, at).context(doing)?
+            first_until(conn, &schema.graph, before, at).context(doing)?
         }
     };
     let horizon = first.map_or(before, |first| first.max(before));
@@ -209,13 +209,60 @@ fn first_behind(
     Ok(found)
 }
 
-/// The newest time whose instant is not after one, if there is any.
+/// The newest time whose instant is not after one, if there is any: a search by halves, for instants grow with the times.
+/// An index of them would be a page more in each commit.
 pub(super) fn current_at(conn: &Connection, graph: &str, at: i64) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT \"t\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"at\" <= ?2 \
-               ORDER BY \"at\" DESC, \"t\" DESC LIMIT 1";
-    conn.prepare_cached(sql)?
-        .query_row((graph, at), |row| row.get(0))
-        .optional()
+    // One search each; both in one would look at all.
+    let sql = "SELECT (SELECT min(\"t\") FROM \"deltaview_instants\" WHERE \"graph\" = ?1), \
+               (SELECT max(\"t\") FROM \"deltaview_instants\" WHERE \"graph\" = ?1)";
+    let ends: (Option<i64>, Option<i64>) = conn
+        .prepare_cached(sql)?
+        .query_row([graph], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(mut first), Some(last)) = ends else {
+        return Ok(None);
+    };
+    let sql = "SELECT \"t\", \"at\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" <= ?2 \
+               ORDER BY \"t\" DESC LIMIT 1";
+    let mut newest = conn.prepare_cached(sql)?;
+    let mut beyond = last.saturating_add(1);
+    let mut found = None;
+    // All times before `first` are found to be early enough, and all from `beyond` on too late.
+    while first < beyond {
+        let middle = first + (beyond - first) / 2;
+        let looked_at = newest.query_row((graph, middle), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        });
+        match looked_at.optional()? {
+            Some((time, instant)) if instant > at => beyond = time,
+            Some((time, _)) => {
+                found = found.max(Some(time));
+                first = middle + 1;
+            }
+            None => first = middle + 1,
+        }
+    }
+    Ok(found)
+}
+
+/// The newest time of a graph behind a horizon whose instant is not after one.
+fn first_until(
+    conn: &Connection,
+    graph: &str,
+    horizon: i64,
+    at: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT \"t\", \"at\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" > ?2 ORDER BY \"t\"";
+    let mut following = conn.prepare_cached(sql)?;
+    let mut rows = following.query((graph, horizon))?;
+    let mut found = None;
+    // As many steps as times leave the span with this one; more where a retention has become shorter.
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(1)? > at {
+            break;
+        }
+        found = Some(row.get(0)?);
+    }
+    Ok(found)
 }
 
 /// The time before which a view is forgotten.

@@ -26,7 +26,7 @@ pub(crate) struct Engine {
     pub(crate) graph: Graph,
     pub(crate) tables: BTreeMap<TableId, EngineTable>,
     /// The time that was drawn last, if it was complete with its transaction: most probably still the last one.
-    last: Cell<Option<i64>>,
+    last: Cell<Option<DrawnTime>>,
 }
 
 /// A time that is complete with the transaction that it was drawn in.
@@ -44,6 +44,12 @@ impl DrawnTime {
             time,
             may_be_followed: true,
         }
+    }
+
+    /// The time behind it, if nothing else has happened.
+    fn following(self) -> Option<Self> {
+        let time = self.time.checked_add(1)?;
+        Some(Self { time, ..self })
     }
 }
 
@@ -253,11 +259,22 @@ impl Engine {
     /// of many workers have a part in. Where the last time was abandoned, it is not complete, and nothing is in flight.
     ///
     /// Where the last time is still the one that was drawn here before, and nobody follows a view, that is one statement, and
-    /// it says both. Otherwise it is two: one that also returned what it has done would be twice their work.
-    pub(crate) fn draw(&self, conn: &Connection) -> Result<Option<DrawnTime>, Error> {
+    /// it says both; where nothing was written since (`is_current`), that is known. Otherwise it is two: one that also
+    /// returned what it has done would be twice their work.
+    pub(crate) fn draw(
+        &self,
+        conn: &Connection,
+        is_current: bool,
+    ) -> Result<Option<DrawnTime>, Error> {
         let graph = self.graph.name();
-        let last = self.last.take();
-        if let Some((last, next)) = last.and_then(|last| Some((last, last.checked_add(1)?))) {
+        let last = self.forget_drawn();
+        if let Some(next) = last.and_then(|last| last.following()) {
+            if is_current && !next.may_be_followed {
+                self.set_time(conn, next.time)?;
+                self.last.set(Some(next));
+                return Ok(Some(next));
+            }
+            let (last, next) = (next.time - 1, next.time);
             let sql = "UPDATE \"deltaview_clock\" SET \"t\" = ?2, \"complete\" = ?2 \
                        WHERE \"graph\" = ?1 AND \"t\" = ?3 AND \"complete\" = ?3 \
                        AND NOT EXISTS (SELECT 1 FROM \"deltaview_cursors\" WHERE \"graph\" = ?1)";
@@ -266,11 +283,12 @@ impl Engine {
                 .and_then(|mut statement| statement.execute((graph, next, last)))
                 .context(|| self.writing_time())?;
             if updated > 0 {
-                self.last.set(Some(next));
-                return Ok(Some(DrawnTime {
+                let drawn = DrawnTime {
                     time: next,
                     may_be_followed: false,
-                }));
+                };
+                self.last.set(Some(drawn));
+                return Ok(Some(drawn));
             }
         }
         let sql = "SELECT \"t\" + 1 FROM \"deltaview_clock\" WHERE \"graph\" = ?1 AND (\"t\" = \"complete\" OR \
@@ -279,15 +297,27 @@ impl Engine {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row([graph], |row| row.get(0)).optional())
             .context(|| self.writing_time())?;
-        if let Some(next) = next {
-            let sql =
-                "UPDATE \"deltaview_clock\" SET \"t\" = ?2, \"complete\" = ?2 WHERE \"graph\" = ?1";
-            conn.prepare_cached(sql)
-                .and_then(|mut statement| statement.execute((graph, next)))
-                .context(|| self.writing_time())?;
-            self.last.set(Some(next));
+        let drawn = next.map(DrawnTime::of);
+        if let Some(drawn) = drawn {
+            self.set_time(conn, drawn.time)?;
+            self.last.set(Some(drawn));
         }
-        Ok(next.map(DrawnTime::of))
+        Ok(drawn)
+    }
+
+    /// Nothing is known of the last time any more: it is drawn in another way, or its transaction may be taken back.
+    pub(crate) fn forget_drawn(&self) -> Option<DrawnTime> {
+        self.last.take()
+    }
+
+    /// The last time is complete.
+    fn set_time(&self, conn: &Connection, time: i64) -> Result<(), Error> {
+        let sql =
+            "UPDATE \"deltaview_clock\" SET \"t\" = ?2, \"complete\" = ?2 WHERE \"graph\" = ?1";
+        conn.prepare_cached(sql)
+            .and_then(|mut statement| statement.execute((self.graph.name(), time)))
+            .map(|_| ())
+            .context(|| self.writing_time())
     }
 
     pub(crate) fn writing_time(&self) -> String {

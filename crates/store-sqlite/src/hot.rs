@@ -4,6 +4,9 @@
 //! Nobody else has committed if SQLite's `data_version` is the same as in our own last commit, looked at while the write
 //! lock is held. Nobody has written by our own connection if its count of changed rows is the same, be it that they were
 //! taken back again.
+//!
+//! Where the budget is used up and a change looks as much up as one did when nothing was kept, the state is too large for it
+//! to help: nothing is kept for a while then, longer each time.
 
 use std::cell::Cell;
 
@@ -25,7 +28,18 @@ pub(crate) struct HotSet {
     budget: usize,
     used: Cell<usize>,
     seen: Option<Seen>,
+    /// The bytes that there were when the change began.
+    before: usize,
+    /// The bytes that came with the first change since nothing was kept.
+    first: Option<usize>,
+    /// For so many changes nothing is kept.
+    rests: u32,
+    /// For how many that was said last.
+    rested: u32,
 }
+
+/// For how many changes nothing is kept, at least and at most.
+const RESTS: (u32, u32) = (4, 1024);
 
 impl HotSet {
     pub(crate) fn new(budget: usize) -> Self {
@@ -33,6 +47,10 @@ impl HotSet {
             budget,
             used: Cell::new(0),
             seen: None,
+            before: 0,
+            first: None,
+            rests: 0,
+            rested: 0,
         }
     }
 
@@ -61,7 +79,8 @@ impl HotSet {
     /// is not, the caller forgets it. Until [`Self::keep`] it is of no moment.
     pub(crate) fn begin(&mut self, conn: &Connection) -> Result<Begun, Error> {
         let before = self.seen.take();
-        if self.budget == 0 {
+        if self.budget == 0 || self.rests > 0 {
+            self.rests = self.rests.saturating_sub(1);
             self.used.set(0);
             return Ok(Begun {
                 version: None,
@@ -79,7 +98,9 @@ impl HotSet {
         let is_current = before == Some(now);
         if !is_current {
             self.used.set(0);
+            self.first = None;
         }
+        self.before = self.used.get();
         Ok(Begun {
             version: Some(version),
             is_current,
@@ -89,15 +110,29 @@ impl HotSet {
     /// Ends a change that is committed and absorbed: whether the working set is kept. If it is not, the caller forgets
     /// it.
     pub(crate) fn keep(&mut self, conn: &Connection, begun: &Begun) -> bool {
+        let came = self.used.get().saturating_sub(self.before);
         match begun.version {
             Some(version) if self.used.get() <= self.budget => {
+                self.first.get_or_insert(came);
                 self.seen = Some(Seen {
                     version,
                     changed: conn.total_changes(),
                 });
                 true
             }
-            _ => {
+            None => {
+                self.used.set(0);
+                false
+            }
+            Some(_) => {
+                let first = self.first.take();
+                let is_of_use = first.is_some_and(|first| came < first - first / 4);
+                self.rested = if is_of_use {
+                    0
+                } else {
+                    (2 * self.rested).clamp(RESTS.0, RESTS.1)
+                };
+                self.rests = self.rested;
                 self.used.set(0);
                 false
             }

@@ -57,14 +57,14 @@ impl Default for SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB, no hot set, leases of 5 minutes,
+    /// `synchronous` [`Full`](Synchronous::Full), a busy time-out of 5 seconds, a cache of 64 MiB, a hot set of 16 MiB, leases of 5 minutes,
     /// pauses of 20 milliseconds at most, a deadline of 5 seconds, leases of workers of 3 seconds.
     pub fn new() -> Self {
         Self {
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(5),
             cache_kib: 64 * 1024,
-            hot_set: 0,
+            hot_set: 16 * 1024 * 1024,
             lease: Duration::from_secs(300),
             longest_pause: Duration::from_millis(20),
             deadline: Duration::from_secs(5),
@@ -93,8 +93,9 @@ impl SqliteOptions {
     /// How many bytes of the stored state the store may keep in memory as rows, from one change to the next: what a change
     /// has looked up is not looked up again by the next one. What is counted for a row is rather too much. Where a change
     /// makes it more, it is all dropped once the change is committed; so it is where somebody else has written in between,
-    /// by another connection or by [`SqliteStore::connection`]. 0 keeps nothing: for files that several processes write in
-    /// turns.
+    /// by another connection or by [`SqliteStore::connection`]. Where it is used up again and again and changes look no less
+    /// up, nothing is kept for some changes. 16 MiB, unless another number is given; 0 keeps nothing: for files that several
+    /// processes write in turns.
     ///
     /// ```
     /// use deltaview_graph::{Edit, Graph};

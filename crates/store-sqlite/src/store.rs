@@ -235,7 +235,7 @@ impl SqliteStore {
         let doing = || "committing inside the caller's transaction".to_string();
         let mut state = WorkingSet::partial(&self.engine.graph);
         tx.execute_batch("SAVEPOINT deltaview").context(doing)?;
-        let committed = match self.engine.draw_for(tx, options) {
+        let committed = match self.engine.draw_for(tx, options, false) {
             Ok(Drawn::Time(drawn)) => {
                 let ran = self
                     .engine
@@ -246,6 +246,8 @@ impl SqliteStore {
             Ok(Drawn::InTurn) => Err(self.not_in_a_transaction(options)),
             Err(error) => Err(error),
         };
+        // Whether the caller commits is not known here.
+        self.engine.forget_drawn();
         match committed {
             Ok(committed) => {
                 tx.execute_batch("RELEASE deltaview").context(doing)?;
@@ -291,7 +293,10 @@ impl SqliteStore {
             // Somebody else may have written since: nothing that was read before is trusted.
             self.state.forget();
         }
-        let drawn = match self.engine.draw_for(&self.conn, options)? {
+        let drawn = match self
+            .engine
+            .draw_for(&self.conn, options, begun.is_current)?
+        {
             Drawn::Time(drawn) => drawn,
             Drawn::Committed(time) => return Ok(Committed::known_by_name(time)),
             Drawn::InTurn => {

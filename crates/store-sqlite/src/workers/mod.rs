@@ -61,16 +61,19 @@ enum Ran {
 }
 
 impl Engine {
-    /// Draws the time of a change that is committed in the transaction.
+    /// Draws the time of a change that is committed in the transaction. `is_current`: nothing was written since the last one
+    /// was drawn here.
     pub(crate) fn draw_for(
         &self,
         conn: &Connection,
         options: &CommitOptions,
+        is_current: bool,
     ) -> Result<Drawn, Error> {
         if options.is_default() {
-            let drawn = self.draw(conn)?;
+            let drawn = self.draw(conn, is_current)?;
             return Ok(drawn.map_or(Drawn::InTurn, Drawn::Time));
         }
+        self.forget_drawn();
         if options.time().flush == Flush::EachTable && self.graph.stage_count() > 1 {
             return Ok(Drawn::InTurn);
         }

@@ -1,10 +1,11 @@
 //! The hot set: rows that are kept in memory from one change to the next, within a budget, as long as nobody else writes.
 
 use std::path::Path;
+use std::time::Duration;
 
 use deltaview_graph::{Edit, Graph, InputHandle, ViewHandle};
 use deltaview_schema::Index;
-use deltaview_store::{ErrorKind, Store};
+use deltaview_store::{ChangeId, CommitOptions, ErrorKind, Store};
 use deltaview_store_sqlite::rusqlite::TransactionBehavior;
 use deltaview_store_sqlite::{SqliteOptions, SqliteStore};
 use deltaview_zset::Keyed;
@@ -180,4 +181,92 @@ fn a_change_that_fails_leaves_nothing_in_it() {
     tx.commit().unwrap();
     shop.sell(&mut impatient, "c", 100);
     assert_eq!(shop.sum(&impatient, "c"), Some(111));
+}
+
+#[test]
+fn times_have_no_gap_where_a_transaction_of_the_callers_is_taken_back() {
+    let (folder, shop) = (tempfile::tempdir().unwrap(), shop());
+    let path = folder.path().join("shop.db");
+    let mut store = shop.open(&path);
+    let mut app = deltaview_store_sqlite::rusqlite::Connection::open(&path).unwrap();
+    shop.sell(&mut store, "a", 1);
+    shop.sell(&mut store, "a", 1);
+    let tx = app
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .unwrap();
+    let change = store
+        .graph()
+        .change()
+        .insert(shop.sales, [("a".to_string(), 1)]);
+    assert_eq!(store.commit_in(&tx, &change).unwrap().time(), 3);
+    tx.rollback().unwrap();
+    assert_eq!(store.commit(&change).unwrap().time(), 3);
+    // Under a name a time is drawn in another way.
+    let named = CommitOptions::new().change_id(ChangeId::new("a change").unwrap());
+    assert_eq!(store.commit_with(&change, &named).unwrap().time(), 4);
+    for time in 5..8 {
+        assert_eq!(store.commit(&change).unwrap().time(), time);
+    }
+    assert_eq!(store.time().unwrap(), 7);
+    assert_eq!(shop.sum(&store, "a"), Some(7));
+}
+
+#[test]
+fn a_view_is_logged_from_the_moment_that_it_is_followed() {
+    let (folder, shop) = (tempfile::tempdir().unwrap(), shop());
+    let path = folder.path().join("shop.db");
+    let mut store = shop.open(&path);
+    let other = shop.open(&path);
+    for _ in 0..3 {
+        shop.sell(&mut store, "a", 1);
+    }
+    let mut of_another = other.view(shop.sums).subscribe().unwrap();
+    shop.sell(&mut store, "a", 1);
+    assert_eq!(
+        of_another
+            .next_within(Duration::from_secs(60))
+            .unwrap()
+            .unwrap()
+            .time(),
+        4
+    );
+    drop(of_another);
+    for _ in 0..3 {
+        shop.sell(&mut store, "b", 1);
+    }
+    let mut own = store.view(shop.sums).subscribe().unwrap();
+    shop.sell(&mut store, "a", 1);
+    assert_eq!(
+        own.next_within(Duration::from_secs(60))
+            .unwrap()
+            .unwrap()
+            .time(),
+        8
+    );
+}
+
+/// After how many of so many changes nothing is kept, where each is of the next of so many shops.
+fn kept_nothing(changes: i64, shops: i64) -> usize {
+    let shop = shop();
+    let options = SqliteOptions::new().hot_set(20_000);
+    let mut store = options.open(":memory:", &shop.graph).unwrap();
+    let kept_nothing = (0..changes).filter(|number| {
+        shop.sell(&mut store, &format!("shop {}", number % shops), 1);
+        store.hot_set_bytes() == 0
+    });
+    let kept_nothing = kept_nothing.count();
+    let sums = store.view(shop.sums).iter().unwrap();
+    let sums: Vec<i64> = sums.map(|row| row.unwrap().0.value).collect();
+    assert_eq!(sums.len() as i64, shops.min(changes));
+    assert_eq!(sums.iter().sum::<i64>(), changes);
+    kept_nothing
+}
+
+#[test]
+fn where_nothing_is_found_again_nothing_is_kept_for_a_while() {
+    let useless = kept_nothing(3_000, 3_000);
+    assert!((1_000..3_000).contains(&useless), "{useless}");
+    // What is known is found again, and dropped only for what was counted twice.
+    let of_use = kept_nothing(3_000, 10);
+    assert!((1..300).contains(&of_use), "{of_use}");
 }

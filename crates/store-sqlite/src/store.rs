@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::ops::Bound::Included;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use deltaview_graph::{
@@ -30,7 +29,7 @@ use crate::hot::HotSet;
 use crate::options::SqliteOptions;
 use crate::scan::{self, One, ReadTransaction, Scan};
 use crate::transaction::WriteTransaction;
-use crate::workers::{Drawn, Heart};
+use crate::workers::{Drawn, Heart, worker_name};
 
 /// The statements that a connection keeps prepared.
 const PREPARED: usize = 512;
@@ -351,17 +350,6 @@ impl SqliteStore {
     pub fn connection(&self) -> &Connection {
         &self.conn
     }
-}
-
-/// Unique in the process: one process may have several stores on a file.
-fn worker_name() -> String {
-    static STORES: AtomicU64 = AtomicU64::new(0);
-    let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let number = STORES.fetch_add(1, Ordering::Relaxed);
-    format!(
-        "store {number} since {}",
-        began.unwrap_or_default().as_nanos()
-    )
 }
 
 fn create(conn: &mut Connection, graph: &Graph) -> Result<(), Error> {

@@ -7,7 +7,8 @@ pub(crate) mod ledger;
 #[cfg(test)]
 mod replay;
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use deltaview_graph::{Change, Commit, JournalEntry, Stages, WorkingSet};
 use deltaview_store::protocol::{
@@ -27,6 +28,17 @@ use crate::feed::{self, millis, now};
 use crate::follow::Watch;
 use crate::hot::HotSet;
 use crate::store::SqliteStore;
+
+/// Unique in the process: one process may have several stores on a file.
+pub(crate) fn worker_name() -> String {
+    static STORES: AtomicU64 = AtomicU64::new(0);
+    let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let number = STORES.fetch_add(1, Ordering::Relaxed);
+    format!(
+        "store {number} since {}",
+        began.unwrap_or_default().as_nanos()
+    )
+}
 
 /// So much of a lease is written: the rest is for whoever is in line, to see that it is over and to finish what was left.
 /// A lease is renewed each sixth of it, so that three signs of life may get lost.

@@ -188,15 +188,19 @@ impl Engine {
         if scope.kind == Kind::Savepoint {
             return [self.begin(scope), self.lock(scope)];
         }
-        // What is kept of the past is swept in the order of indexes, by plans that know how much.
-        let in_order = self.graph.has_history();
+        // What is forgotten of the past is swept in the order of indexes.
+        let mut histories = self
+            .tables
+            .values()
+            .filter_map(|table| table.history.as_ref());
+        let in_order = histories.any(|history| history.expire.is_some());
         let begin = Box::pin(async move {
             let begun = scope.begin_for_few(in_order).await;
             begun.map_err(|error| self.failed(error, "beginning a change"))
         });
         let lock = Box::pin(async move {
             scope.connection().waits_for_a_lock(true);
-            let locked = scope.lock_for_few(self.link(scope), self.lock_key, in_order);
+            let locked = scope.lock_for_few(self.link(scope), self.lock_key);
             let locked = locked.await;
             scope.connection().waits_for_a_lock(false);
             locked.map_err(|error| self.failed(error, "waiting for other changes"))
@@ -296,7 +300,7 @@ impl Engine {
         // What was goes before what is: the rows are still there as they were.
         let writes = || -> Vec<Request<'_, ()>> {
             let settle = has_many.then(|| self.settle(scope));
-            let past = self.write_past(client, &past);
+            let past = self.write_past(link, &past);
             let writes = written
                 .iter()
                 .map(|(table, batch)| batch.write(link, table));
@@ -446,10 +450,14 @@ impl Engine {
     }
 
     pub(crate) fn request<'a>(&'a self, client: &'a Client, sql: String) -> Request<'a, ()> {
+        self.request_by(Link::unprepared(client), sql)
+    }
+
+    /// A statement that takes the graph.
+    pub(crate) fn request_by<'a>(&'a self, link: Link<'a>, sql: String) -> Request<'a, ()> {
         Box::pin(async move {
             let name = self.graph.name();
-            let values: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::TEXT)];
-            let done = execute(client, &sql, &values).await;
+            let done = link.execute(&sql, &[(&name, Type::TEXT)]).await;
             done.map_err(|error| self.failed(error, "writing the time"))
         })
     }

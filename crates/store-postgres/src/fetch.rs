@@ -192,11 +192,7 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|array| (array as &(dyn ToSql + Sync), array.array_type()));
         let values: Vec<(_, Type)> = values.collect();
-        let link = if is_prepared {
-            self.link
-        } else {
-            Link::unprepared(self.link.client)
-        };
+        let link = self.link.for_few(is_prepared);
         let rows = link.query(sql, &values).await;
         rows.map_err(|error| self.failed(error))
     }

@@ -197,6 +197,15 @@ impl<'a> Link<'a> {
         }
     }
 
+    /// The same where rows are few. Of many the planner may make something else than of few, so that nothing is prepared.
+    pub(crate) fn for_few(self, are_few: bool) -> Self {
+        if are_few {
+            self
+        } else {
+            Self::unprepared(self.client)
+        }
+    }
+
     /// Sends a statement that will be sent again: where it is not prepared yet, it is so behind it, in the same breath. So
     /// the first time costs no round trip either.
     pub(crate) async fn query(

@@ -45,14 +45,12 @@ fn milliseconds(patience: Duration) -> i64 {
 /// The statement that makes the settings of a transaction for few rows, in which a lock is waited for so many milliseconds
 /// at most, `$2`, and takes the lock `$1`. One that is prepared costs a third of what the settings do by themselves.
 ///
-/// Each row is looked for in an index, also by a plan that was made while the table was small, and is kept. `$3` has how
-/// plans are kept: [`PLANNED_ONCE`], or NULL for what the connection has.
+/// Each row is looked for in an index, also by a plan that was made while the table was small, and is kept.
 static LOCK_FOR_FEW: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT pg_catalog.pg_advisory_xact_lock($1) FROM (SELECT {} AS a, \
          pg_catalog.set_config('enable_seqscan', 'off', true) AS b, \
-         pg_catalog.set_config('plan_cache_mode', COALESCE($3, pg_catalog.current_setting('plan_cache_mode')), true) \
-         AS c OFFSET 0) AS s \
+         pg_catalog.set_config('plan_cache_mode', '{PLANNED_ONCE}', true) AS c OFFSET 0) AS s \
          WHERE s.a IS NOT NULL AND s.b IS NOT NULL AND s.c IS NOT NULL",
         lock_timeout("$2")
     )
@@ -222,21 +220,14 @@ impl<C: Connection> Scope<C> {
         self.open(&sql).await
     }
 
-    /// Makes the settings for few rows, and takes the lock. Where something is read `in_order`, plans are the server's
-    /// choice.
+    /// Makes the settings for few rows, and takes the lock.
     pub(crate) async fn lock_for_few(
         &self,
         link: Link<'_>,
         key: i64,
-        in_order: bool,
     ) -> Result<(), tokio_postgres::Error> {
         let patience = self.patience.map(milliseconds);
-        let planned = (!in_order).then_some(PLANNED_ONCE);
-        let values: [Bound<'_>; 3] = [
-            (&key, Type::INT8),
-            (&patience, Type::INT8),
-            (&planned, Type::TEXT),
-        ];
+        let values: [Bound<'_>; 2] = [(&key, Type::INT8), (&patience, Type::INT8)];
         link.execute(&LOCK_FOR_FEW, &values).await
     }
 

@@ -126,12 +126,7 @@ impl Batch {
             let values: Vec<(&(dyn ToSql + Sync), Type)> = arrays
                 .map(|array| (array as &(dyn ToSql + Sync), array.array_type()))
                 .collect();
-            // Of many rows the planner may make something else than of few.
-            let link = if self.rows <= FEW {
-                link
-            } else {
-                Link::unprepared(link.client)
-            };
+            let link = link.for_few(self.rows <= FEW);
             let written = link.execute(sql, &values).await;
             written.map_err(|error| Failure::of(error, |error| self.error(error, table)))
         })

@@ -35,7 +35,7 @@ pub(crate) struct History {
     /// Moves rows that are about to change to what was, and logs the changes.
     pub(super) capture: BySize,
     /// Forgets what retention does not keep; none where it keeps all.
-    pub(super) expire: Option<String>,
+    pub(crate) expire: Option<String>,
     /// The table, and those beside it.
     pub(super) table: String,
     pub(super) versions: String,

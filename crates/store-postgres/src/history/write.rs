@@ -9,7 +9,6 @@
 use deltaview_graph::{Commit, TableId};
 use deltaview_schema::ColumnType;
 use deltaview_store::Error;
-use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::ddl::{HISTORY, INSTANTS};
@@ -18,7 +17,7 @@ use crate::ddl::CLOCK;
 use crate::engine::Engine;
 use crate::fetch::{nul_in_key, push_key};
 use crate::names::parts_of;
-use crate::pipeline::{Failure, Request, execute};
+use crate::pipeline::{Failure, Link, Request};
 use crate::statements::FEW;
 use crate::table::EngineTable;
 use crate::values::{Array, HasNul};
@@ -95,20 +94,16 @@ impl Engine {
     }
 
     /// The requests that write it.
-    pub(crate) fn write_past<'a>(
-        &'a self,
-        client: &'a Client,
-        past: &'a Past,
-    ) -> Vec<Request<'a, ()>> {
+    pub(crate) fn write_past<'a>(&'a self, link: Link<'a>, past: &'a Past) -> Vec<Request<'a, ()>> {
         if !self.graph.has_history() {
             return Vec::new();
         }
         let mut requests: Vec<Request<'a, ()>> = Vec::new();
         for chunk in &past.chunks {
-            requests.push(chunk.write(client, &self.tables[&chunk.table]));
+            requests.push(chunk.write(link, &self.tables[&chunk.table]));
         }
         let (clock, instants) = (self.place(CLOCK), self.place(INSTANTS));
-        requests.push(self.request(client, sql_instant(&clock, &instants)));
+        requests.push(self.request_by(link, sql_instant(&clock, &instants)));
         let mut forgets = false;
         for (id, table) in &self.tables {
             let Some(history) = &table.history else {
@@ -120,21 +115,22 @@ impl Engine {
             forgets = true;
             let rows = past.rows_of(*id) * SWEPT_EACH + SWEPT;
             let sweep = history.sql_sweep(&table.schema, rows);
-            requests.push(forget(client, table, expire.clone()));
-            requests.push(forget(client, table, sweep));
+            requests.push(forget(link, table, expire.clone()));
+            // It says how many rows it is of.
+            requests.push(forget(Link::unprepared(link.client), table, sweep));
         }
         if forgets {
             let sql = sql_sweep_instants(&self.place(HISTORY), &instants, SWEPT);
-            requests.push(self.request(client, sql));
+            requests.push(self.request_by(link, sql));
         }
         requests
     }
 }
 
 /// The request that forgets something of a table.
-fn forget<'a>(client: &'a Client, table: &'a EngineTable, sql: String) -> Request<'a, ()> {
+fn forget<'a>(link: Link<'a>, table: &'a EngineTable, sql: String) -> Request<'a, ()> {
     Box::pin(async move {
-        let done = execute(client, &sql, &[]).await;
+        let done = link.execute(&sql, &[]).await;
         done.map_err(|error| table.failed(error, "forgetting the past"))
     })
 }
@@ -151,14 +147,15 @@ impl Chunk {
         }
     }
 
-    fn write<'a>(&'a self, client: &'a Client, table: &'a EngineTable) -> Request<'a, ()> {
+    fn write<'a>(&'a self, link: Link<'a>, table: &'a EngineTable) -> Request<'a, ()> {
         Box::pin(async move {
             let history = table.history.as_ref().expect("only history is captured");
             let arrays = self.arrays.iter();
             let values: Vec<(&(dyn ToSql + Sync), Type)> = arrays
                 .map(|array| (array as &(dyn ToSql + Sync), array.array_type()))
                 .collect();
-            let written = execute(client, history.capture.of(self.rows), &values).await;
+            let link = link.for_few(self.rows <= FEW);
+            let written = link.execute(history.capture.of(self.rows), &values).await;
             written.map_err(|error| table.failed(error, "writing the past"))
         })
     }

@@ -184,7 +184,7 @@ impl<'c> Way<'c> {
         let time = job.ticket.time();
         let mut requests: Vec<Request<'_, ()>> = Vec::new();
         if let Passed::Complete { .. } = passed {
-            requests.extend(engine.write_past(client, &encoded.past));
+            requests.extend(engine.write_past(Link::unprepared(client), &encoded.past));
         }
         let tables = encoded.tables.iter();
         let link = Link::unprepared(client);

@@ -107,7 +107,8 @@ impl BlockingPostgresStore {
         };
         let mut rows = self.block_on(view.scan(bounds))?;
         Ok(Rows::new(std::iter::from_fn(move || {
-            self.block_on(rows.next())
+            // Only a page is waited for.
+            rows.next_read().or_else(|| self.block_on(rows.next()))
         })))
     }
 

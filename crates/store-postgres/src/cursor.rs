@@ -1,12 +1,12 @@
-//! Asks the server the queries of a read: one row, or all by cursors, a page at a time, within one transaction. It knows
-//! neither views nor types.
+//! Asks the server the queries of a read: one row, or all, a page at a time, within one transaction: the first page by a
+//! statement that is prepared, the others by cursors. It knows neither views nor types.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use deltaview_store::Error;
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::from_postgres;
@@ -14,16 +14,24 @@ use crate::pipeline::Link;
 use crate::reader::Reader;
 use crate::view::Source;
 
-/// So many rows are read first; then as many as are about so many bytes.
+/// So many rows are read first; then as many as are about so many bytes. Who says where to begin and where to end
+/// probably wants all that is between.
 const FIRST_PAGE: usize = 32;
+const FIRST_PAGE_OF_RANGE: usize = 1024;
 const PAGE_BYTES: usize = 1024 * 1024;
 const LARGEST_PAGE: usize = 4096;
 
 /// A statement with what is bound to it.
 pub(crate) struct Query {
-    pub(crate) sql: String,
+    pub(crate) sql: Arc<str>,
     pub(crate) values: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
+    /// Whether its first page may be a statement of its own: its text does not have what is asked for, so that it is worth
+    /// preparing, and its rows are in an order that is the same each time.
+    pub(crate) is_paged: bool,
 }
+
+/// Rows that were read together.
+pub(crate) type Page = VecDeque<tokio_postgres::Row>;
 
 impl Query {
     fn bound(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
@@ -82,7 +90,9 @@ pub(crate) struct Scan {
     begun: usize,
     /// The cursor of the query that is being read.
     cursor: Option<String>,
-    page: VecDeque<tokio_postgres::Row>,
+    /// So many rows of the query that is next were read before its cursor.
+    behind: usize,
+    page: Page,
     /// The rows of the next page.
     size: usize,
     doing: String,
@@ -95,7 +105,8 @@ impl Scan {
         source: &Source,
         mut queries: Vec<Query>,
         doing: String,
-    ) -> Result<BoxStream<'static, Result<tokio_postgres::Row, Error>>, Error> {
+        has_ends: bool,
+    ) -> Result<BoxStream<'static, Result<Page, Error>>, Error> {
         let mut pauses = source.pauses();
         let scan = loop {
             let error = match source.reader().await {
@@ -105,8 +116,13 @@ impl Scan {
                         queries: std::mem::take(&mut queries),
                         begun: 0,
                         cursor: None,
-                        page: VecDeque::new(),
-                        size: FIRST_PAGE,
+                        behind: 0,
+                        page: Page::new(),
+                        size: if has_ends {
+                            FIRST_PAGE_OF_RANGE
+                        } else {
+                            FIRST_PAGE
+                        },
                         doing: doing.clone(),
                     };
                     match scan.fill().await {
@@ -121,18 +137,14 @@ impl Scan {
             };
             pauses.after(error).await?;
         };
-        let rows = futures::stream::unfold(scan, |mut scan| async move {
-            let row = scan.next().await.transpose()?;
-            Some((row, scan))
+        let pages = futures::stream::unfold(scan, |mut scan| async move {
+            if let Err(error) = scan.fill().await {
+                return Some((Err(error), scan));
+            }
+            let page = std::mem::take(&mut scan.page);
+            (!page.is_empty()).then(|| (Ok(page), scan))
         });
-        Ok(rows.boxed())
-    }
-
-    async fn next(&mut self) -> Result<Option<tokio_postgres::Row>, Error> {
-        if self.page.is_empty() {
-            self.fill().await?;
-        }
-        Ok(self.page.pop_front())
+        Ok(pages.boxed())
     }
 
     /// Reads the next page that has rows.
@@ -142,10 +154,23 @@ impl Scan {
                 let rows = fetch(&self.reader, cursor, self.size).await;
                 rows.map_err(|error| from_postgres(error, &self.doing))?
             } else if let Some(query) = self.queries.get(self.begun) {
-                self.begun += 1;
+                let failed = |error| from_postgres(error, &self.doing);
+                let is_first = self.begun == 0;
+                if is_first && query.is_paged && self.behind == 0 {
+                    let rows = self.first_page(query).await.map_err(failed)?;
+                    if rows.len() <= self.size {
+                        self.begun += 1;
+                    } else {
+                        self.behind = rows.len();
+                    }
+                    self.size = next_size(&rows);
+                    self.page = rows.into();
+                    continue;
+                }
                 let cursor = self.reader.next_cursor();
-                let rows = self.open(query, &cursor).await;
-                let rows = rows.map_err(|error| from_postgres(error, &self.doing))?;
+                let rows = self.open(query, &cursor).await.map_err(failed)?;
+                self.begun += 1;
+                self.behind = 0;
                 self.cursor = Some(cursor);
                 rows
             } else {
@@ -160,6 +185,24 @@ impl Scan {
         Ok(())
     }
 
+    /// Begins to read: the transaction if it is the first, and the rows of a page and one more, all at once. The cursor
+    /// follows only where there are more.
+    async fn first_page(
+        &self,
+        query: &Query,
+    ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+        let reader = &self.reader;
+        let sql = format!("{} LIMIT {}", query.sql, self.size + 1);
+        let values = query.bound();
+        let rows = async {
+            let rows = reader.link().query(&sql, &values).await?;
+            rows.try_collect().await
+        };
+        let (begun, rows) = futures::join!(reader.begin(), rows);
+        begun?;
+        rows
+    }
+
     /// Begins to read, all at once: the transaction if it is the first, the cursor, its first page.
     async fn open(
         &self,
@@ -167,7 +210,14 @@ impl Scan {
         cursor: &str,
     ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
         let reader = &self.reader;
-        let declare = format!("DECLARE {cursor} NO SCROLL CURSOR FOR {}", query.sql);
+        let behind = match self.behind {
+            0 => String::new(),
+            rows => format!(" OFFSET {rows}"),
+        };
+        let declare = format!(
+            "DECLARE {cursor} NO SCROLL CURSOR FOR {}{behind}",
+            query.sql
+        );
         let values = query.bound();
         let (begun, declared, rows) = futures::join!(
             reader.begin(),

@@ -87,6 +87,17 @@ impl KeyPart {
         }
     }
 
+    /// The same of a value that is bound at a place.
+    pub(crate) fn bound_terms(&self, place: usize) -> Vec<String> {
+        let mut name = format!("${place}::{}", plain_type(self.column_type));
+        if self.nullable {
+            // Behind a `SELECT` the planner can't see the value: it would write `(x IS NOT NULL) = false` as
+            // `x IS NULL`, which is not what the index is of.
+            name = format!("(SELECT {name})");
+        }
+        self.terms(&name)
+    }
+
     /// As in `CREATE TABLE`.
     pub(crate) fn definition(&self) -> String {
         let null = if self.nullable { "" } else { " NOT NULL" };

@@ -1,9 +1,11 @@
 //! What a read of a view asks of the server, by ranges and keys of its indexes, and what the rows are that come.
 
+use std::borrow::Cow;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use deltaview_graph::{Bounds, Order, TickError, TickErrorKind, ViewHandle};
-use deltaview_schema::{Index, IndexKey, KeyValue, Row, TableSchema, codec};
+use deltaview_schema::{Index, IndexKey, KeyValue, Row, codec};
 use deltaview_store::Error;
 use deltaview_zset::Weight;
 use tokio_postgres::types::{ToSql, Type};
@@ -13,11 +15,10 @@ use crate::engine::Engine;
 use crate::error::Context;
 use crate::fetch::{StoredRow, push_key};
 use crate::history::At;
-use crate::names::{
-    KeyPart, Term, index_parts, order_by, parts_of, plain_type, table_name, terms_of,
-};
+use crate::names::{Term, index_parts, order_by, table_name};
 use crate::ranges::{Range, beyond};
-use crate::statements::{Statements, scanned_columns};
+use crate::statements::Statements;
+use crate::table::ReadIndex;
 use crate::values::{Array, Raw, Single};
 use crate::view::{Rows, Source};
 
@@ -27,23 +28,29 @@ const KEYS: usize = 1000;
 /// The columns before those of the index: identity, data, weight.
 const ROW_COLUMNS: usize = 3;
 
+/// What reads a row, and what the row is.
+pub(crate) type Get<'a, T, K> = (Viewed<'a, T, K>, Query);
+
 /// How the row of a key is read; not at all, where there can be none. Where there are several, it is any of them.
-pub(crate) fn get<T: Row, K: IndexKey>(
-    engine: &Engine,
+pub(crate) fn get<'a, T: Row, K: IndexKey>(
+    engine: &'a Engine,
     view: ViewHandle<T, K>,
     at: Option<At>,
     key: &K,
-) -> Result<Option<Plan<T>>, Error> {
+) -> Result<Option<Get<'a, T, K>>, Error> {
     let viewed = Viewed::new(engine, view, at)?;
-    let key = Place::of(key, &viewed, 0);
-    let Some(condition) = viewed.is_key(&key) else {
-        return Ok(None);
+    let query = match &viewed.at {
+        None => viewed.get_now(key),
+        Some(_) => {
+            let key = Place::of(key, &viewed, 0);
+            viewed.is_key(&key).map(|condition| Query {
+                sql: format!("{} LIMIT 1", viewed.select_key(&condition)).into(),
+                values: key.bound(),
+                is_paged: false,
+            })
+        }
     };
-    let query = Query {
-        sql: format!("{} LIMIT 1", viewed.select_key(&condition)),
-        values: key.bound(),
-    };
-    Ok(Some(Plan::new(viewed, vec![query], None)))
+    Ok(query.map(|query| (viewed, query)))
 }
 
 /// How the rows within bounds are read, which are not empty.
@@ -62,11 +69,15 @@ pub(crate) fn range<T: Row, K: IndexKey>(
         (bounds.start, bounds.end)
     };
     let queries = viewed.queries(&start, &end, backward);
+    let has_ends = !matches!(
+        (&start, &end),
+        (Bound::Unbounded, _) | (_, Bound::Unbounded)
+    );
     let end = End {
         bound: end,
         backward,
     };
-    Ok(Plan::new(viewed, queries, Some(end)))
+    Ok(Plan::new(viewed, queries, Some(end), has_ends))
 }
 
 /// How the rows of keys are read, in the order of the keys.
@@ -78,9 +89,10 @@ pub(crate) fn keys<T: Row, K: IndexKey>(
 ) -> Result<Plan<T>, Error> {
     let viewed = Viewed::new(engine, view, at)?;
     let select = |condition: &str| viewed.select_key(condition);
-    let sql = Statements::by_keys(&viewed.schema, viewed.position, select);
+    let sql = Statements::by_keys(&viewed.read.schema, viewed.read.position, select);
+    let sql: Arc<str> = sql.into();
     let queries = keys.chunks(KEYS).map(|keys| {
-        let columns = viewed.parts.iter().map(|part| part.column_type);
+        let columns = viewed.read.parts.iter().map(|part| part.column_type);
         let mut arrays: Vec<Array> = columns.map(Array::of).collect();
         let mut positions = Array::of(deltaview_schema::ColumnType::Int);
         for (position, key) in (0..).zip(keys) {
@@ -101,10 +113,11 @@ pub(crate) fn keys<T: Row, K: IndexKey>(
         Query {
             sql: sql.clone(),
             values: arrays.into_iter().map(boxed).collect(),
+            is_paged: false,
         }
     });
     let queries = queries.collect();
-    Ok(Plan::new(viewed, queries, None))
+    Ok(Plan::new(viewed, queries, None, false))
 }
 
 /// What a row is: nothing, where it is beyond the end.
@@ -117,11 +130,18 @@ pub(crate) struct Plan<T> {
     queries: Vec<Query>,
     decode: Decode<T>,
     doing: String,
+    has_ends: bool,
 }
 
 impl<T: Row> Plan<T> {
-    fn new<K: IndexKey>(viewed: Viewed<T, K>, queries: Vec<Query>, end: Option<End<K>>) -> Self {
-        let doing = viewed.doing();
+    fn new<K: IndexKey>(
+        viewed: Viewed<'_, T, K>,
+        queries: Vec<Query>,
+        end: Option<End<K>>,
+        has_ends: bool,
+    ) -> Self {
+        let doing = viewed.read.doing.clone();
+        let viewed = viewed.into_owned();
         Self {
             queries,
             decode: Box::new(move |row| {
@@ -130,23 +150,13 @@ impl<T: Row> Plan<T> {
                 Ok((!is_beyond).then_some((row, weight)))
             }),
             doing,
-        }
-    }
-
-    /// The first row, in one statement of its own.
-    pub(crate) async fn first(mut self, source: &Source) -> Result<Option<T>, Error> {
-        let Some(query) = self.queries.first() else {
-            return Ok(None);
-        };
-        match query.first(source, &self.doing).await? {
-            Some(row) => Ok((self.decode)(&row)?.map(|(row, _)| row)),
-            None => Ok(None),
+            has_ends,
         }
     }
 
     /// All the rows, once the first page of them is there.
     pub(crate) async fn rows(self, source: &Source) -> Result<Rows<T>, Error> {
-        let rows = Scan::start(source, self.queries, self.doing).await?;
+        let rows = Scan::start(source, self.queries, self.doing, self.has_ends).await?;
         Ok(Rows::new(rows, self.decode))
     }
 }
@@ -156,70 +166,84 @@ fn has_nul(value: &KeyValue<'_>) -> bool {
 }
 
 /// A view and the index that it is read by.
-pub(crate) struct Viewed<T, K> {
+pub(crate) struct Viewed<'a, T: Row, K: IndexKey> {
     /// Nothing, where it is read as it is now.
     at: Option<At>,
-    schema: TableSchema,
-    /// What the rows are selected from, as `t`.
-    from: String,
-    index: Index<T, K>,
-    /// 0 for the primary index, 1 for the first secondary one.
-    position: usize,
-    /// The columns of the index.
-    parts: Vec<KeyPart>,
-    /// What the index is ordered by: down to the single row, and in the past down to the key.
-    terms: Vec<Term>,
+    read: Arc<ReadIndex>,
+    index: Cow<'a, Index<T, K>>,
 }
 
-impl<T: Row, K: IndexKey> Viewed<T, K> {
+impl<'a, T: Row, K: IndexKey> Viewed<'a, T, K> {
     pub(crate) fn new(
-        engine: &Engine,
+        engine: &'a Engine,
         view: ViewHandle<T, K>,
         at: Option<At>,
     ) -> Result<Self, Error> {
-        let graph = &engine.graph;
-        let table = graph.view_table(view)?;
-        let schema = table.schema();
-        let position = view.index();
-        let parts = parts_of(schema.index_at(position));
-        let terms = match &at {
-            None => terms_of(&index_parts(schema, position), "t."),
-            Some(_) => terms_of(&parts, "t."),
-        };
+        let table = engine.graph.view_table(view)?.id();
         Ok(Self {
             at,
-            from: engine.tables[&table.id()].from.clone(),
-            index: graph.view_index(view)?.clone(),
-            position,
-            parts,
-            terms,
-            schema: schema.clone(),
+            read: Arc::clone(&engine.tables[&table].indexes[view.index()]),
+            index: Cow::Borrowed(engine.graph.view_index(view)?),
         })
+    }
+
+    fn into_owned(self) -> Viewed<'static, T, K> {
+        Viewed {
+            at: self.at,
+            read: self.read,
+            index: Cow::Owned(self.index.into_owned()),
+        }
+    }
+
+    /// What the index is ordered by: down to the single row, and in the past down to the key.
+    fn terms(&self) -> &[Term] {
+        match self.at {
+            None => &self.read.terms,
+            Some(_) => &self.read.terms[..self.read.terms_of_key],
+        }
     }
 
     /// How many of the terms are of the key.
     fn terms_of_index(&self) -> usize {
-        terms_of(&self.parts, "").len()
+        self.read.terms_of_key
+    }
+
+    /// What reads the row of a key as it is now; nothing, where there can be none.
+    fn get_now(&self, key: &K) -> Option<Query> {
+        let mut values = Vec::new();
+        key.values(&mut values);
+        let parts = self.read.parts.iter();
+        let values = values.iter().zip(parts);
+        let values = values.map(|(value, part)| {
+            let single = Single::new(value, part.column_type);
+            // Text with a NUL can't be stored: nothing is equal to it.
+            (!single.is_cut).then(|| single.bound())
+        });
+        Some(Query {
+            values: values.collect::<Option<_>>()?,
+            sql: Arc::clone(&self.read.get),
+            is_paged: false,
+        })
     }
 
     /// That a row is of a key; nothing, where there can be none.
     pub(crate) fn is_key(&self, key: &Place) -> Option<String> {
         let terms = self.terms_of_index();
-        let condition = || Range::equal(terms).condition(&self.terms, &key.terms, &[], false);
+        let condition = || Range::equal(terms).condition(self.terms(), &key.terms, &[], false);
         (!key.is_cut(terms)).then(condition)
     }
 
     /// What is read of a row.
     pub(crate) fn scanned_columns(&self) -> String {
         match &self.at {
-            None => scanned_columns(&self.schema, self.position),
-            Some(at) => at.scanned_columns(&self.schema, self.position),
+            None => self.read.columns.clone(),
+            Some(at) => at.scanned_columns(&self.read.schema, self.read.position),
         }
     }
 
     /// How many columns these are.
     pub(crate) fn columns_read(&self) -> usize {
-        ROW_COLUMNS + index_parts(&self.schema, self.position).len()
+        ROW_COLUMNS + index_parts(&self.read.schema, self.read.position).len()
     }
 
     /// Selects the rows of one key, which meet a condition. Their order does not matter.
@@ -227,7 +251,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         let columns = self.scanned_columns();
         match &self.at {
             None => {
-                format!("SELECT {columns} FROM {} WHERE {condition}", self.from)
+                format!("SELECT {columns} FROM {} WHERE {condition}", self.read.from)
             }
             Some(at) => format!("SELECT {columns} FROM {}", at.rows_of_key(condition)),
         }
@@ -239,11 +263,11 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         match &self.at {
             None => format!(
                 "SELECT {columns} FROM {} WHERE {condition} ORDER BY {}",
-                self.from,
-                order_by(&self.terms, backward)
+                self.read.from,
+                order_by(self.terms(), backward)
             ),
             Some(at) => {
-                let (rows, order) = at.rows_in_order(condition, &self.terms, backward);
+                let (rows, order) = at.rows_in_order(condition, self.terms(), backward);
                 format!("SELECT {columns} FROM {rows} ORDER BY {order}")
             }
         }
@@ -301,7 +325,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         backward: bool,
     ) -> Option<Query> {
         let all = self.terms_of_index();
-        let terms = &self.terms[..all];
+        let terms = &self.terms()[..all];
         let (first, others) = terms.split_first()?;
         let is_cut = |place: &Place| place.is_cut(all);
         if self.at.is_some()
@@ -327,8 +351,9 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         }
         let bound = [start].into_iter().chain(end).flat_map(Place::bound);
         Some(Query {
-            sql: self.select_in_order(&condition, backward),
+            sql: self.select_in_order(&condition, backward).into(),
             values: bound.collect(),
+            is_paged: true,
         })
     }
 
@@ -342,7 +367,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         let (from, cuts) = start.map_or((&[][..], &[][..]), |start| {
             (start.terms.as_slice(), start.cuts.as_slice())
         });
-        let mut condition = range.condition(&self.terms, from, cuts, backward);
+        let mut condition = range.condition(self.terms(), from, cuts, backward);
         if let Some(end) = end
             && range.fixed < self.terms_of_index()
             && !end.is_cut(range.fixed + 1)
@@ -350,7 +375,7 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
                 start.starts_alike(end, range.fixed)
             })
         {
-            let term = &self.terms[range.fixed];
+            let term = &self.terms()[range.fixed];
             let operator = if beyond(term, backward) == ">" {
                 "<="
             } else {
@@ -363,25 +388,27 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         }
         // In the past rows are found by their keys, and those of one key have no order.
         let is_key = !range.is_beyond && range.fixed == self.terms_of_index();
-        let sql = if self.terms.is_empty() || is_key && self.at.is_some() {
+        let has_order = !(self.terms().is_empty() || is_key && self.at.is_some());
+        let sql = if !has_order {
             self.select_key(&condition)
         } else {
             self.select_in_order(&condition, backward)
         };
         let values = start.into_iter().chain(end).flat_map(Place::bound);
         Query {
-            sql,
+            sql: sql.into(),
             values: values.collect(),
+            is_paged: has_order && self.at.is_none(),
         }
     }
 
     /// The row that is stored and its key, which it must be under: the order of what is read depends on that.
     pub(crate) fn decode(&self, row: &tokio_postgres::Row) -> Result<(K, T, Weight), Error> {
-        let stored = StoredRow::read(row, 0).context(|| self.doing())?;
+        let stored = StoredRow::read(row, 0).context(|| self.doing().to_string())?;
         let decoded: T =
             codec::decode(stored.data.unwrap_or(stored.identity)).map_err(|error| {
                 self.damaged(TickErrorKind::Decode {
-                    table: table_name(&self.schema),
+                    table: table_name(&self.read.schema),
                     identity: self.name_of(row, &stored),
                     error,
                 })
@@ -392,14 +419,14 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
         for (position, value) in values.iter().enumerate() {
             let found: Raw<'_> = row
                 .try_get(ROW_COLUMNS + position)
-                .context(|| self.doing())?;
+                .context(|| self.doing().to_string())?;
             if !has_nul(value) && found.is(value) {
                 continue;
             }
             return Err(self.damaged(TickErrorKind::KeyChanged {
-                table: table_name(&self.schema),
+                table: table_name(&self.read.schema),
                 identity: self.name_of(row, &stored),
-                index: self.schema.index_at(self.position).name.clone(),
+                index: self.read.schema.index_at(self.read.position).name.clone(),
             }));
         }
         drop(values);
@@ -408,12 +435,12 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
 
     /// What tells the row from others: its identity, or its key in a table with one row a key.
     fn name_of(&self, row: &tokio_postgres::Row, stored: &StoredRow<'_>) -> String {
-        if !self.schema.unique {
+        if !self.read.schema.unique {
             return hex(stored.identity);
         }
-        let primary = self.schema.primary.columns.len();
-        let all = index_parts(&self.schema, self.position).len();
-        let first = ROW_COLUMNS + all - primary - usize::from(self.schema.has_identity());
+        let primary = self.read.schema.primary.columns.len();
+        let all = index_parts(&self.read.schema, self.read.position).len();
+        let first = ROW_COLUMNS + all - primary - usize::from(self.read.schema.has_identity());
         let values = (first..first + primary).map(|column| {
             let found = row.try_get::<_, Raw<'_>>(column).ok();
             found.and_then(|raw| raw.0).map_or("NULL".to_string(), hex)
@@ -422,11 +449,11 @@ impl<T: Row, K: IndexKey> Viewed<T, K> {
     }
 
     fn damaged(&self, kind: TickErrorKind) -> Error {
-        TickError::new(&self.schema.graph, &self.schema.vertex, kind).into()
+        TickError::new(&self.read.schema.graph, &self.read.schema.vertex, kind).into()
     }
 
-    fn doing(&self) -> String {
-        format!("reading table `{}`", table_name(&self.schema))
+    pub(crate) fn doing(&self) -> &str {
+        &self.read.doing
     }
 }
 
@@ -448,7 +475,11 @@ pub(crate) struct Place {
 
 impl Place {
     /// With `bound` values before its own in the statement.
-    pub(crate) fn of<T: Row, K: IndexKey>(key: &K, viewed: &Viewed<T, K>, bound: usize) -> Self {
+    pub(crate) fn of<T: Row, K: IndexKey>(
+        key: &K,
+        viewed: &Viewed<'_, T, K>,
+        bound: usize,
+    ) -> Self {
         let mut values = Vec::new();
         key.values(&mut values);
         let mut place = Self {
@@ -457,15 +488,9 @@ impl Place {
             cuts: Vec::new(),
             columns: Vec::new(),
         };
-        for (column, (value, part)) in values.iter().zip(&viewed.parts).enumerate() {
+        for (column, (value, part)) in values.iter().zip(&viewed.read.parts).enumerate() {
             let single = Single::new(value, part.column_type);
-            let mut name = format!("${}::{}", bound + column + 1, plain_type(part.column_type));
-            if part.nullable {
-                // Behind a `SELECT` the planner can't see the value: it would write `(x IS NOT NULL) = false` as
-                // `x IS NULL`, which is not what the index is of.
-                name = format!("(SELECT {name})");
-            }
-            let terms = part.terms(&name);
+            let terms = part.bound_terms(bound + column + 1);
             for (i, term) in terms.iter().enumerate() {
                 place.terms.push(term.clone());
                 place.cuts.push(single.is_cut && i + 1 == terms.len());
@@ -478,11 +503,7 @@ impl Place {
 
     pub(crate) fn bound(&self) -> Vec<(Box<dyn ToSql + Sync + Send>, Type)> {
         let values = self.values.iter();
-        values
-            .map(|value| -> (Box<dyn ToSql + Sync + Send>, Type) {
-                (Box::new(value.clone()), value.element.clone())
-            })
-            .collect()
+        values.map(|value| value.clone().bound()).collect()
     }
 
     /// Whether one of so many leading terms was cut.
@@ -541,7 +562,10 @@ mod tests {
         let engine = Engine::new(&graph, "it");
         let viewed = Viewed::new(&engine, view, None).unwrap();
         let queries = viewed.queries(&bounds.0, &bounds.1, backward);
-        queries.into_iter().map(|query| query.sql).collect()
+        queries
+            .into_iter()
+            .map(|query| query.sql.to_string())
+            .collect()
     }
 
     #[test]

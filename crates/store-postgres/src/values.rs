@@ -104,6 +104,12 @@ pub(crate) struct Single {
 }
 
 impl Single {
+    /// The value and its type.
+    pub(crate) fn bound(self) -> (Box<dyn ToSql + Sync + Send>, Type) {
+        let element = self.element.clone();
+        (Box::new(self), element)
+    }
+
     pub(crate) fn new(value: &KeyValue<'_>, column_type: ColumnType) -> Self {
         let mut single = Self {
             element: element(column_type),

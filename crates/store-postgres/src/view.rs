@@ -16,6 +16,7 @@ use deltaview_zset::{Weight, ZSet};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 
+use crate::cursor::Page;
 use crate::engine::Engine;
 use crate::history::At;
 use crate::reader::Reader;
@@ -158,10 +159,13 @@ impl<T: Row, K: IndexKey> View<T, K> {
     /// As [`Self::iter`].
     pub async fn get(self, key: &K) -> Result<Option<T>, Error> {
         let (source, at) = self.begin().await?;
-        let Some(plan) = scan::get(source.engine(), self.handle, at, key)? else {
+        let Some((viewed, query)) = scan::get(source.engine(), self.handle, at, key)? else {
             return Ok(None);
         };
-        plan.first(&source).await
+        match query.first(&source, viewed.doing()).await? {
+            Some(row) => viewed.decode(&row).map(|(_, row, _)| Some(row)),
+            None => Ok(None),
+        }
     }
 
     /// The rows of some keys, in the order in which the keys are given; those of a key that is given twice come twice.
@@ -342,8 +346,10 @@ impl Snapshot {
 ///
 /// It holds a connection of the pool until it ends or is dropped.
 pub struct Rows<T> {
+    /// What is left of the page that was read last.
+    page: Page,
     /// Nothing, once it has ended.
-    rows: Option<BoxStream<'static, Result<tokio_postgres::Row, Error>>>,
+    pages: Option<BoxStream<'static, Result<Page, Error>>>,
     decode: Decode<T>,
 }
 
@@ -354,21 +360,32 @@ impl<T> std::fmt::Debug for Rows<T> {
 }
 
 impl<T> Rows<T> {
-    pub(crate) fn new(
-        rows: BoxStream<'static, Result<tokio_postgres::Row, Error>>,
-        decode: Decode<T>,
-    ) -> Self {
+    pub(crate) fn new(pages: BoxStream<'static, Result<Page, Error>>, decode: Decode<T>) -> Self {
         Self {
-            rows: Some(rows),
+            page: Page::new(),
+            pages: Some(pages),
             decode,
         }
     }
 
     fn none() -> Self {
         Self {
-            rows: None,
+            page: Page::new(),
+            pages: None,
             decode: Box::new(|_| Ok(None)),
         }
+    }
+
+    /// The next row, where it has been read already; the end is none.
+    pub(crate) fn next_read(&mut self) -> Option<Result<(T, Weight), Error>> {
+        let row = self.page.pop_front()?;
+        let row = (self.decode)(&row).transpose();
+        if !matches!(row, Some(Ok(_))) {
+            // The connection goes back.
+            self.pages = None;
+            self.page.clear();
+        }
+        row
     }
 
     /// The next row.
@@ -393,17 +410,21 @@ impl<T> Stream for Rows<T> {
     type Item = Result<(T, Weight), Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
-        let Some(rows) = &mut self.rows else {
-            return Poll::Ready(None);
-        };
-        let next = match ready!(rows.poll_next_unpin(cx)) {
-            Some(row) => row.and_then(|row| (self.decode)(&row)).transpose(),
-            None => None,
-        };
-        if !matches!(next, Some(Ok(_))) {
-            // The connection goes back.
-            self.rows = None;
+        loop {
+            if let Some(row) = self.next_read() {
+                return Poll::Ready(Some(row));
+            }
+            let Some(pages) = &mut self.pages else {
+                return Poll::Ready(None);
+            };
+            match ready!(pages.poll_next_unpin(cx)) {
+                Some(Ok(page)) => self.page = page,
+                Some(Err(error)) => {
+                    self.pages = None;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => self.pages = None,
+            }
         }
-        Poll::Ready(next)
     }
 }

@@ -38,6 +38,7 @@ mod on_postgres {
     mod lost;
     mod order;
     mod own_server;
+    mod pages;
     mod shared;
     mod verify;
     mod versions;

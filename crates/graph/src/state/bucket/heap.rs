@@ -106,11 +106,10 @@ impl<T: BucketRow> Heap<T> {
             }
             self.order.put(order);
         }
-        let moved = hash_of(self.at(last));
         if let Some(places) = self.places.get_mut() {
             places.remove(hash_of(row), place);
             if last != place {
-                places.rename(moved, last, place);
+                places.rename(hash_of(at(&self.pieces, last)), last, place);
             }
         }
         self.swap_remove(place, last);

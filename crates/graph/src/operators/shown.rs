@@ -20,6 +20,8 @@ pub(crate) trait ErasedShown: Send + Sync {
     fn is_shown_in(&self, view: &dyn ErasedTable) -> bool;
     /// What a change of the groups is to the view: a `ZSet<T>`.
     fn delta(&self, of_groups: &dyn ErasedDelta) -> Box<dyn Any + Send + Sync>;
+    /// How many rows of the view a change of the groups changes. Costs as much as the delta.
+    fn changed(&self, of_groups: &dyn ErasedDelta) -> usize;
     /// The `Box<dyn ShowsGroups<K, T>>`.
     fn as_any(&self) -> &dyn Any;
 }
@@ -106,6 +108,10 @@ impl<K: IndexKey, T: Row> ErasedShown for Erased<K, T> {
 
     fn delta(&self, of_groups: &dyn ErasedDelta) -> Box<dyn Any + Send + Sync> {
         Box::new(self.shown.delta(of_groups))
+    }
+
+    fn changed(&self, of_groups: &dyn ErasedDelta) -> usize {
+        self.shown.delta(of_groups).len()
     }
 
     fn as_any(&self) -> &dyn Any {

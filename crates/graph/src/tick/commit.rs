@@ -151,7 +151,8 @@ impl Commit {
 
     /// The number of rows that change, over all tables.
     pub fn rows(&self) -> usize {
-        self.tables.iter().map(|(_, delta)| delta.len()).sum()
+        let written: usize = self.tables.iter().map(|(_, delta)| delta.len()).sum();
+        written + shown_rows(&self.graph, |table| self.tables.get(&table))
     }
 
     pub(crate) fn into_changes(self) -> Changes {
@@ -340,6 +341,17 @@ impl Changes {
 
     /// The number of rows that were written, over all tables.
     pub fn rows_written(&self) -> usize {
-        self.tables.iter().map(|(_, lazy)| lazy.delta.len()).sum()
+        let written: usize = self.tables.iter().map(|(_, lazy)| lazy.delta.len()).sum();
+        let of = |table| self.of_table(table).map(|lazy| lazy.delta.as_ref());
+        written + shown_rows(&self.graph, of)
     }
+}
+
+/// The rows that change in views that are read from their groups, where they were not computed: so that a change has as
+/// many rows on every store.
+fn shown_rows<'d>(graph: &Graph, of: impl Fn(TableId) -> Option<&'d dyn ErasedDelta>) -> usize {
+    let shown = graph.plan().shown.iter();
+    let uncomputed = shown.filter(|(view, _)| of(**view).is_none());
+    let changed = uncomputed.filter_map(|(_, shown)| Some(shown.changed(of(shown.groups())?)));
+    changed.sum()
 }

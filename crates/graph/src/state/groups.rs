@@ -23,7 +23,8 @@ pub(crate) trait Groups<K, T>: Send + Sync {
     fn spot(&self, key: &K) -> Spot;
     /// The row at a spot that was just found.
     fn at(&self, spot: Spot) -> Option<&T>;
-    /// Puts a row in, in the place of the one with its key: at the spot where that was found, or elsewhere by now.
+    /// Puts a row in, in the place of the one with its key: at the spot where that was found, or elsewhere by now. A key
+    /// that was not found must not have come since.
     fn put(&mut self, spot: Spot, row: T);
     /// Takes the row of a key out.
     fn remove(&mut self, key: &K);
@@ -50,11 +51,12 @@ impl<G: IndexKey + Row, S: Row> Groups<G, Keyed<G, S>> for Map<Keyed<G, S>> {
     }
 
     fn at(&self, spot: Spot) -> Option<&Keyed<G, S>> {
-        self.entries().get(spot.place() as usize)
+        self.entries().get(spot.place()? as usize)
     }
 
     fn put(&mut self, spot: Spot, row: Keyed<G, S>) {
-        match self.find_again(spot.place(), &row.key) {
+        let found = spot.place();
+        match found.and_then(|place| self.find_again(place, &row.key)) {
             Some(place) => *self.entry_mut(place) = row,
             None => self.insert(hash_of(&row.key), row),
         }

@@ -16,15 +16,15 @@ pub(crate) struct KeyedRows<K, T> {
 
 /// Where a key is among others, as long as none goes: or that it is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spot(u32);
+pub(crate) struct Spot(Option<u32>);
 
 impl Spot {
     /// Of a place, if the key has one.
     pub(super) fn of(place: Option<u32>) -> Self {
-        Self(place.unwrap_or(u32::MAX))
+        Self(place)
     }
 
-    pub(super) fn place(self) -> u32 {
+    pub(super) fn place(self) -> Option<u32> {
         self.0
     }
 }
@@ -71,7 +71,7 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
 
     /// The rows at a spot that was just found.
     pub(crate) fn at(&self, spot: Spot) -> Option<&Bucket<T>> {
-        let (_, rows) = self.buckets.entries().get(spot.place() as usize)?;
+        let (_, rows) = self.buckets.entries().get(spot.place()? as usize)?;
         Some(rows)
     }
 
@@ -122,7 +122,12 @@ impl<K: IndexKey, T: BucketRow> KeyedRows<K, T> {
         T: 'r,
     {
         let rows = rows.into_iter();
-        let Some(place) = self.buckets.find_again(spot.place(), key) else {
+        // A key that was not found may have come since, with another run of the same batch.
+        let place = match spot.place() {
+            Some(place) => self.buckets.find_again(place, key),
+            None => self.buckets.find(hash_of(key), key),
+        };
+        let Some(place) = place else {
             let mut bucket = Bucket::default();
             for (row, weight) in rows {
                 bucket.add(row, weight)?;

@@ -216,30 +216,30 @@ pub(crate) struct Iter<'a, T> {
     places: Between<'a>,
 }
 
-impl<'a, T: Eq> Iterator for Iter<'a, T> {
-    type Item = (&'a T, Weight);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = at(self.pieces, self.places.next()?);
+impl<'a, T: Eq> Iter<'a, T> {
+    /// The next row from one end, with those that are equal.
+    fn run(&mut self, next: impl Fn(&mut Between<'a>) -> Option<u32>) -> Option<(&'a T, Weight)> {
+        let row = at(self.pieces, next(&mut self.places)?);
         let mut count = 1;
         let is_same = |place: u32| at(self.pieces, place) == row;
-        while self.places.clone().next().is_some_and(is_same) {
-            self.places.next();
+        while next(&mut self.places.clone()).is_some_and(is_same) {
+            next(&mut self.places);
             count += 1;
         }
         Some((row, count))
     }
 }
 
+impl<'a, T: Eq> Iterator for Iter<'a, T> {
+    type Item = (&'a T, Weight);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.run(Between::next)
+    }
+}
+
 impl<T: Eq> DoubleEndedIterator for Iter<'_, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let row = at(self.pieces, self.places.next_back()?);
-        let mut count = 1;
-        let is_same = |place: u32| at(self.pieces, place) == row;
-        while self.places.clone().next_back().is_some_and(is_same) {
-            self.places.next_back();
-            count += 1;
-        }
-        Some((row, count))
+        self.run(Between::next_back)
     }
 }

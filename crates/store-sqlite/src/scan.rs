@@ -66,8 +66,8 @@ impl Drop for ReadTransaction<'_> {
 pub(crate) enum One<T> {
     Found(T),
     NotFound,
-    /// What is stored is damaged: a scan says how.
-    Damaged,
+    /// A scan tells: keys have several rows, or what is stored is damaged.
+    Untold,
 }
 
 /// The row of a key, in a table with one row a key: a single statement, which needs no transaction.
@@ -104,7 +104,7 @@ pub(crate) fn one<T: Row, K: IndexKey>(
     let of_key = |number| packing.value(&values, number);
     let decoded = codec::decode::<T>(packing.unpack(stored, of_key, &mut unpacked)).ok();
     let decoded = decoded.filter(|row| index.key(row) == *key);
-    Ok(decoded.map_or(One::Damaged, One::Found))
+    Ok(decoded.map_or(One::Untold, One::Found))
 }
 
 /// How a table is read in the order of one of its indexes. It is made once a table.

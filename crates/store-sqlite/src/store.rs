@@ -350,6 +350,17 @@ impl SqliteStore {
     pub fn connection(&self) -> &Connection {
         &self.conn
     }
+
+    /// The row of a key of a view, where one statement tells.
+    fn one<T: Row, K: IndexKey>(&self, view: ViewHandle<T, K>, key: &K) -> Result<One<T>, Error> {
+        let graph = &self.engine.graph;
+        let table = graph.view_table(view)?;
+        if view.index() != 0 || !table.schema().unique {
+            return Ok(One::Untold);
+        }
+        let index = graph.view_index(view)?;
+        scan::one(&self.conn, self.engine.table(table.id()), index, key)
+    }
 }
 
 fn create(conn: &mut Connection, graph: &Graph) -> Result<(), Error> {
@@ -409,21 +420,18 @@ impl Store for SqliteStore {
         bounds: Bounds<K>,
         order: Order,
     ) -> Result<Rows<'_, T>, Error> {
-        let graph = &self.engine.graph;
-        let table = graph.view_table(view)?;
-        let schema = table.schema();
-        let index = graph.view_index(view)?;
-        if view.index() == 0
-            && schema.unique
-            && let (Included(key), Included(end)) = (&bounds.start, &bounds.end)
+        if let (Included(key), Included(end)) = (&bounds.start, &bounds.end)
             && key == end
         {
-            match scan::one(&self.conn, self.engine.table(table.id()), index, key)? {
+            match self.one(view, key)? {
                 One::Found(row) => return Ok(Rows::new(std::iter::once(Ok((row, 1))))),
                 One::NotFound => return Ok(Rows::new(std::iter::empty())),
-                One::Damaged => {}
+                One::Untold => {}
             }
         }
+        let graph = &self.engine.graph;
+        let table = graph.view_table(view)?;
+        let index = graph.view_index(view)?;
         let transaction = self.begin_reading()?;
         Ok(Scan::rows(
             &self.conn,
@@ -440,18 +448,14 @@ impl Store for SqliteStore {
         view: ViewHandle<T, K>,
         key: &K,
     ) -> Result<Option<T>, Error> {
-        let graph = &self.engine.graph;
-        let table = graph.view_table(view)?;
-        if view.index() == 0 && table.schema().unique {
-            let index = graph.view_index(view)?;
-            match scan::one(&self.conn, self.engine.table(table.id()), index, key)? {
-                One::Found(row) => return Ok(Some(row)),
-                One::NotFound => return Ok(None),
-                One::Damaged => {}
+        match self.one(view, key)? {
+            One::Found(row) => Ok(Some(row)),
+            One::NotFound => Ok(None),
+            One::Untold => {
+                let mut rows = self.scan(view, Bounds::one(key.clone()), Order::Forward)?;
+                Ok(rows.next().transpose()?.map(|(row, _)| row))
             }
         }
-        let mut rows = self.scan(view, Bounds::one(key.clone()), Order::Forward)?;
-        Ok(rows.next().transpose()?.map(|(row, _)| row))
     }
 
     fn subscribe<T: Row, K: IndexKey>(

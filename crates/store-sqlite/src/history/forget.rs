@@ -166,13 +166,14 @@ pub(super) fn retain(
         Retention::Forever => None,
         Retention::Times(times) => {
             let times = i64::try_from(times.get()).unwrap_or(i64::MAX);
-            let left_out = instant.n.saturating_sub(times);
-            first_behind(conn, &schema.graph, before, left_out).context(doing)?
+            // The first that is kept is the one with all that are left out before it.
+            let most = instant.n.saturating_sub(times).saturating_add(1);
+            last_behind(conn, &schema.graph, before, ("n", most)).context(doing)?
         }
         Retention::Span(span) => {
             let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
             let at = instant.at.saturating_sub(micros);
-            first_until(conn, &schema.graph, before, at).context(doing)?
+            last_behind(conn, &schema.graph, before, ("at", at)).context(doing)?
         }
     };
     let horizon = first.map_or(before, |first| first.max(before));
@@ -182,29 +183,26 @@ pub(super) fn retain(
     sweep_behind(conn, (schema, sweep), horizon, sweep_at_most(written)).map(drop)
 }
 
-/// The newest time of a graph behind a horizon that has at most so many times before it, of all that were.
-fn first_behind(
+/// The newest time of a graph behind a horizon up to which a column of the instants is at most this: it grows with the
+/// times.
+fn last_behind(
     conn: &Connection,
     graph: &str,
     horizon: i64,
-    left_out: i64,
+    (column, most): (&str, i64),
 ) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT \"t\", \"n\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" > ?2 ORDER BY \"t\"";
-    if left_out < 0 {
-        return Ok(None);
-    }
-    let mut following = conn.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT \"t\", \"{column}\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" > ?2 ORDER BY \"t\""
+    );
+    let mut following = conn.prepare_cached(&sql)?;
     let mut rows = following.query((graph, horizon))?;
     let mut found = None;
-    // One step, but where a retention has become shorter.
+    // As many steps as times are left out with this one, and one; more where a retention has become shorter.
     while let Some(row) = rows.next()? {
-        let before: i64 = row.get::<_, i64>(1)? - 1;
-        if before <= left_out {
-            found = Some(row.get(0)?);
-        }
-        if before >= left_out {
+        if row.get::<_, i64>(1)? > most {
             break;
         }
+        found = Some(row.get(0)?);
     }
     Ok(found)
 }
@@ -240,27 +238,6 @@ pub(super) fn current_at(conn: &Connection, graph: &str, at: i64) -> rusqlite::R
             }
             None => first = middle + 1,
         }
-    }
-    Ok(found)
-}
-
-/// The newest time of a graph behind a horizon whose instant is not after one.
-fn first_until(
-    conn: &Connection,
-    graph: &str,
-    horizon: i64,
-    at: i64,
-) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT \"t\", \"at\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" > ?2 ORDER BY \"t\"";
-    let mut following = conn.prepare_cached(sql)?;
-    let mut rows = following.query((graph, horizon))?;
-    let mut found = None;
-    // As many steps as times leave the span with this one; more where a retention has become shorter.
-    while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? > at {
-            break;
-        }
-        found = Some(row.get(0)?);
     }
     Ok(found)
 }

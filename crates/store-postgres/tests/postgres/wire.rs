@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -16,6 +16,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+/// What is sent to commit, and what the server says when that is done.
+const COMMIT: &[u8] = b"COMMIT\0";
+
+fn is_commit(bytes: &[u8]) -> bool {
+    bytes.windows(COMMIT.len()).any(|window| window == COMMIT)
+}
+
 /// What is done to the next `COMMIT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
@@ -23,7 +30,8 @@ pub(crate) enum Loss {
     Request,
     /// It does not reach the server, which goes on waiting for it.
     RequestInSilence,
-    /// It is done, and nobody hears of it.
+    /// It is done, and nobody hears of it. The connection ends when the server has said so: one that ends while the server
+    /// answers what was sent before ends the transaction with it.
     Answer,
 }
 
@@ -91,7 +99,7 @@ impl Connect for Watched {
                 stream: Some(stream),
                 wire,
                 has_read: true,
-                is_deaf: AtomicBool::new(false),
+                unheard: None,
             };
             let (client, connection) = config.connect_raw(stream, NoTls).await?;
             let driven = tokio::spawn(async move {
@@ -109,8 +117,8 @@ struct Stream {
     wire: Arc<Wire>,
     /// Whether something was read since something was written.
     has_read: bool,
-    /// Whether the answer is lost.
-    is_deaf: AtomicBool,
+    /// The end of what was read and is lost, once a `COMMIT` was sent whose answer is.
+    unheard: Option<Vec<u8>>,
 }
 
 impl Stream {
@@ -120,13 +128,13 @@ impl Stream {
 
     /// What becomes of bytes that are to be written: an error, if they are lost.
     fn lose(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if !bytes.windows(7).any(|window| window == b"COMMIT\0") {
+        if !is_commit(bytes) {
             return Ok(());
         }
         match self.wire.loss.lock().unwrap().take() {
             None => Ok(()),
             Some(Loss::Answer) => {
-                self.is_deaf.store(true, Ordering::Relaxed);
+                self.unheard = Some(Vec::new());
                 Ok(())
             }
             Some(Loss::Request) => {
@@ -147,20 +155,30 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let Some(stream) = &mut self.stream else {
-            return Poll::Ready(Err(Self::cut()));
-        };
-        let read = Pin::new(stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.has_read = true;
-            if self.is_deaf.load(Ordering::Relaxed) {
-                buf.set_filled(before);
-                self.stream = None;
+        loop {
+            let before = buf.filled().len();
+            let Some(stream) = &mut self.stream else {
                 return Poll::Ready(Err(Self::cut()));
+            };
+            let read = Pin::new(stream).poll_read(cx, buf);
+            let has_read = buf.filled().len() > before;
+            self.has_read |= has_read;
+            let Some(unheard) = &mut self.unheard else {
+                return read;
+            };
+            if has_read {
+                unheard.extend_from_slice(&buf.filled()[before..]);
+                buf.set_filled(before);
+                if !is_commit(unheard) {
+                    let answered = unheard.len().saturating_sub(COMMIT.len());
+                    unheard.drain(..answered);
+                    continue;
+                }
+            } else if !matches!(read, Poll::Ready(Ok(()))) {
+                return read;
             }
+            self.stream = None;
         }
-        read
     }
 }
 

@@ -8,12 +8,12 @@ use tokio_postgres::types::{ToSql, Type};
 
 use crate::commit_points::{self, Work};
 use crate::ddl::COMMITS;
-use crate::engine::Ticket;
 use crate::error::{Context, is_in_doubt};
 use crate::lent::Lent;
 use crate::pipeline::in_order;
 use crate::scope::{Connection, Kind, Scope};
 use crate::store::Inner;
+use crate::ticket::Ticket;
 use crate::workers::Deadline;
 use crate::write::Expected;
 

@@ -179,6 +179,7 @@ mod statements;
 mod store;
 mod subscription;
 mod table;
+mod ticket;
 mod values;
 mod verify;
 mod versions;

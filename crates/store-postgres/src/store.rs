@@ -16,7 +16,7 @@ use tokio_postgres::{Client, Transaction};
 use tracing::Instrument;
 
 use crate::catalog::{self, Found};
-use crate::engine::{Engine, NotAtOnce, lock_key};
+use crate::engine::{Engine, lock_key};
 use crate::error::Context;
 use crate::json;
 use crate::listen::{Hints, Listening};
@@ -24,6 +24,7 @@ use crate::options::PostgresOptions;
 use crate::pending::Pending;
 use crate::retry::Pauses;
 use crate::scope::{Kind, Scope};
+use crate::ticket::NotAtOnce;
 use crate::view::{Snapshot, View};
 use crate::workers::{Deadline, Names};
 use crate::write::{Expected, Unexpected};

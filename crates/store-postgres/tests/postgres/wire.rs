@@ -19,8 +19,11 @@ use tokio::task::JoinHandle;
 /// What is sent to commit, and what the server says when that is done.
 const COMMIT: &[u8] = b"COMMIT\0";
 
-fn is_commit(bytes: &[u8]) -> bool {
-    bytes.windows(COMMIT.len()).any(|window| window == COMMIT)
+/// What it says instead where a statement before it has failed.
+const ROLLBACK: &[u8] = b"ROLLBACK\0";
+
+fn has(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window == word)
 }
 
 /// What is done to the next `COMMIT`.
@@ -128,7 +131,7 @@ impl Stream {
 
     /// What becomes of bytes that are to be written: an error, if they are lost.
     fn lose(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if !is_commit(bytes) {
+        if !has(bytes, COMMIT) {
             return Ok(());
         }
         match self.wire.loss.lock().unwrap().take() {
@@ -169,8 +172,8 @@ impl AsyncRead for Stream {
             if has_read {
                 unheard.extend_from_slice(&buf.filled()[before..]);
                 buf.set_filled(before);
-                if !is_commit(unheard) {
-                    let answered = unheard.len().saturating_sub(COMMIT.len());
+                if !has(unheard, COMMIT) && !has(unheard, ROLLBACK) {
+                    let answered = unheard.len().saturating_sub(ROLLBACK.len());
                     unheard.drain(..answered);
                     continue;
                 }

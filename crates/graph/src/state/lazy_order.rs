@@ -23,21 +23,51 @@ struct Noted {
     came: Vec<u32>,
 }
 
+/// Places that are to be sorted in.
+pub(super) enum Came {
+    /// All, which are so many.
+    All(usize),
+    These(Vec<u32>),
+}
+
+impl Came {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::All(len) => *len,
+            Self::These(places) => places.len(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        let (len, these) = match self {
+            Self::All(len) => (*len, [].as_slice()),
+            Self::These(places) => (0, places.as_slice()),
+        };
+        let all = (0..).zip(0..len).map(|(place, _)| place);
+        all.chain(these.iter().copied())
+    }
+}
+
 impl LazyOrder {
-    /// The order, of all places below `len` if it is the first.
+    /// The order, of all places below `len` if it is the first. What `sort` returns is in order, part by part.
     pub(super) fn get(
         &self,
         len: usize,
-        sort: impl FnOnce(Vec<u32>) -> Vec<u32>,
+        sort: impl FnOnce(&Came) -> Vec<Vec<u32>>,
         compare: &dyn Fn(u32, u32) -> Ordering,
     ) -> &SortedPlaces {
         self.order.get_or_init(|| {
             let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-            let Noted { mut order, came } = noted.take().unwrap_or_else(|| Noted {
-                order: SortedPlaces::default(),
-                came: (0..).zip(0..len).map(|(place, _)| place).collect(),
-            });
-            order.merge(sort(came), &|one, other| compare(one, other).is_lt());
+            let (mut order, came) = match noted.take() {
+                Some(Noted { order, came }) => (order, Came::These(came)),
+                None => (SortedPlaces::default(), Came::All(len)),
+            };
+            let sorted = sort(&came);
+            let len = came.len();
+            // Each part goes when its places are in.
+            drop(came);
+            let sorted = &mut sorted.into_iter().flatten();
+            order.merge(len, sorted, &|one, other| compare(one, other).is_lt());
             order
         })
     }

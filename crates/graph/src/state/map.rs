@@ -6,8 +6,9 @@ use std::cmp::Ordering;
 use std::hash::Hash;
 use std::ops::Bound;
 
-use super::lazy_order::LazyOrder;
+use super::lazy_order::{Came, LazyOrder};
 use super::places::{Places, hash_of};
+use super::sort::{self, begin_of};
 use super::sorted_places::{Between, SortedPlaces};
 
 /// From so many new places on they are compared by the beginnings of their encodings first.
@@ -152,42 +153,30 @@ where
     fn in_order(&self) -> &SortedPlaces {
         self.order.get(
             self.entries.len(),
-            |places| self.sorted(places),
+            |came| self.sorted(came),
             &|one, other| self.compare(one, other),
         )
     }
 
-    fn sorted(&self, mut places: Vec<u32>) -> Vec<u32> {
-        let Some(encode) = self.encode.filter(|_| places.len() >= MANY) else {
-            sort(&mut places, &|one, other| self.compare(one, other));
-            return places;
+    fn sorted(&self, came: &Came) -> Vec<Vec<u32>> {
+        let compare = |one, other| self.compare(one, other);
+        let Some(encode) = self.encode.filter(|_| came.len() >= MANY) else {
+            let mut places: Vec<u32> = came.iter().collect();
+            sort::sort(&mut places, &compare);
+            return vec![places];
         };
         let mut encoded = Vec::new();
-        let mut begins: Vec<([u8; 12], u32)> = Vec::with_capacity(places.len());
-        for place in places {
+        let mut begin = |place| {
             encoded.clear();
             encode(self.key_at(place), &mut encoded);
-            encoded.resize(12, 0);
-            let begin = encoded.first_chunk().copied();
-            begins.push((begin.unwrap_or_default(), place));
-        }
-        sort_by_begin(&mut begins, &|one, other| self.compare(one, other));
-        begins.into_iter().map(|(_, place)| place).collect()
+            begin_of(&mut encoded)
+        };
+        sort::sort_by_begins(came, &mut begin, &compare)
     }
 
     fn compare(&self, one: u32, other: u32) -> Ordering {
         self.key_at(one).cmp(self.key_at(other))
     }
-}
-
-fn sort(places: &mut [u32], compare: &dyn Fn(u32, u32) -> Ordering) {
-    places.sort_unstable_by(|one, other| compare(*one, *other));
-}
-
-/// The order of encodings is that of the keys, and none is a prefix of another: so the keys are compared only where the
-/// beginnings of their encodings are equal.
-fn sort_by_begin(begins: &mut [([u8; 12], u32)], compare: &dyn Fn(u32, u32) -> Ordering) {
-    begins.sort_unstable_by(|one, other| one.0.cmp(&other.0).then_with(|| compare(one.1, other.1)));
 }
 
 /// Entries in the order of their keys.

@@ -15,6 +15,7 @@ mod places;
 pub(crate) mod ranked;
 pub(crate) mod scan;
 mod secondary;
+mod sort;
 mod sorted_places;
 mod table_delta;
 mod walk;

@@ -84,16 +84,21 @@ impl SortedPlaces {
         self.pieces[piece][at] = to;
     }
 
-    /// Inserts many places, which are in order.
-    pub(crate) fn merge(&mut self, added: Vec<u32>, less: &dyn Fn(u32, u32) -> bool) {
-        if added.len() < self.len / 8 {
+    /// Inserts so many places, which are in order.
+    pub(crate) fn merge(
+        &mut self,
+        len: usize,
+        added: &mut dyn Iterator<Item = u32>,
+        less: &dyn Fn(u32, u32) -> bool,
+    ) {
+        if len < self.len / 8 {
             for place in added {
                 self.insert(place, &|other| less(other, place));
             }
             return;
         }
         let mut merged = Self::default();
-        let mut added = added.into_iter().peekable();
+        let mut added = added.peekable();
         for place in std::mem::take(&mut self.pieces).into_iter().flatten() {
             while let Some(before) = added.next_if(|other| less(*other, place)) {
                 merged.push(before);
@@ -201,7 +206,7 @@ mod tests {
         ) {
             let less = |one: u32, other: u32| one < other;
             let (mut places, mut model) = (SortedPlaces::default(), first.clone());
-            places.merge(first.into_iter().collect(), &less);
+            places.merge(first.len(), &mut first.into_iter(), &less);
             for (place, bound) in steps {
                 let before = |other: u32| other < place;
                 if model.remove(&place) {
@@ -213,7 +218,7 @@ mod tests {
                 check(&places, &model, (place, bound));
             }
             let added: Vec<u32> = second.difference(&model).copied().collect();
-            places.merge(added, &less);
+            places.merge(added.len(), &mut added.into_iter(), &less);
             model.extend(second);
             check(&places, &model, (1_000, 3_000));
         }

@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 use deltaview_zset::Weight;
 
 use super::BucketRow;
-use crate::state::lazy_order::LazyOrder;
+use crate::state::lazy_order::{Came, LazyOrder};
 use crate::state::places::{Places, hash_of};
+use crate::state::sort;
 use crate::state::sorted_places::{Between, SortedPlaces};
 
 /// So many times over the rows are looked at one by one before they are indexed.
@@ -159,9 +160,10 @@ impl<T: BucketRow> Heap<T> {
 
     fn in_order(&self) -> &SortedPlaces {
         let compare = |one: u32, other: u32| self.compare(one, other);
-        let sort = |mut places: Vec<u32>| {
-            places.sort_unstable_by(|one, other| compare(*one, *other));
-            places
+        let sort = |came: &Came| {
+            let mut places: Vec<u32> = came.iter().collect();
+            sort::sort(&mut places, &compare);
+            vec![places]
         };
         self.order.get(self.len, sort, &compare)
     }

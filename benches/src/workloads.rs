@@ -37,9 +37,10 @@ pub struct Asked<'a> {
 pub type Make = fn(Asked<'_>) -> Workload;
 
 /// All, each with its name.
-pub const WORKLOADS: [(&str, Make); 6] = [
+pub const WORKLOADS: [(&str, Make); 7] = [
     ("one-row", one_row),
     ("history", history),
+    ("no-history", no_history),
     ("flights", flights),
     ("fan-out", fan_out),
     ("top-10", top_ten),
@@ -60,6 +61,11 @@ fn one_row(asked: Asked<'_>) -> Workload {
 /// hundred.
 fn history(asked: Asked<'_>) -> Workload {
     one_read((meters::graph_with_history(), 100), 10, asked.rows)
+}
+
+/// The same without their past, which shows what that costs.
+fn no_history(asked: Asked<'_>) -> Workload {
+    one_read((meters::graph(), 100), 10, asked.rows)
 }
 
 /// Reads of so many users, in changes of so many rows; then one read comes, one goes.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deltaview_graph::Table;
@@ -15,7 +15,7 @@ use rusqlite::{
     Connection, MAIN_DB, OpenFlags, OptionalExtension, Transaction, TransactionBehavior,
 };
 
-use crate::connection::set_synchronous;
+use crate::connection::{self, set_synchronous};
 use crate::error::Context;
 use crate::feed::{millis, now, prune};
 use crate::history::PastLog;
@@ -421,9 +421,8 @@ fn connect(
         );
         return Err(Error::new(ErrorKind::ReadOnly, message));
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(PathBuf::from(path), flags).context(doing)?;
-    conn.busy_timeout(options.busy_timeout).context(doing)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let conn = connection::open(Path::new(path), flags, options.busy_timeout).context(doing)?;
     let journal: String = conn
         .query_row("PRAGMA journal_mode", [], |row| row.get(0))
         .context(doing)?;

@@ -21,7 +21,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::catalog::{self, Found};
 use crate::commit_points::{Moment, Work, reached};
-use crate::connection::configure;
+use crate::connection::{self, configure};
 use crate::engine::Engine;
 use crate::error::Context;
 use crate::follow::{Cursor, Follower, Watch};
@@ -133,9 +133,7 @@ impl SqliteStore {
             Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
-        let mut conn = Connection::open_with_flags(path, write | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .context(doing)?;
-        conn.busy_timeout(options.busy_timeout).context(doing)?;
+        let mut conn = connection::open(path, write, options.busy_timeout).context(doing)?;
         // Looked at before anything is written, so that a file that is refused stays as it was.
         let found = catalog::check(&conn, graph)?;
         match (access, found) {

@@ -42,7 +42,7 @@ fn sizes(workload: &str, store: StoreKind, quick: bool) -> Vec<u64> {
             .filter(|rows| *rows <= largest)
             .collect(),
         "closure" => vec![largest.min(15_000)],
-        "top-10" | "history" => vec![largest.min(100_000)],
+        "top-10" | "history" | "no-history" => vec![largest.min(100_000)],
         _ => vec![largest],
     }
 }

@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use self::catalog::Found;
 use self::sql::Statements;
 use self::table::{Table, behind, sql_limit, version};
-use crate::connection::configure;
+use crate::connection::{self, configure};
 use crate::error::Context;
 use crate::options::SqliteOptions;
 use crate::store::Access;
@@ -114,9 +114,7 @@ impl SqliteVersions {
             Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
-        let mut conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .context(doing)?;
-        conn.busy_timeout(options.busy_timeout).context(doing)?;
+        let mut conn = connection::open(path, flags, options.busy_timeout).context(doing)?;
         // Looked at before anything is written, so that a file that is refused stays as it was.
         match (access, catalog::check(&conn, spec)?) {
             (Access::Create, Found::Nothing | Found::Vague) => {

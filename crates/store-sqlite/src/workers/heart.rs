@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{ledger, written_of};
 use crate::commit_points::{Moment, Work, reached};
+use crate::connection;
 use crate::error::Context;
 use crate::feed::{millis, now};
 
@@ -46,9 +47,8 @@ pub(super) struct Pulse {
 impl Heart {
     pub(super) fn start(pulse: Pulse) -> Result<Self, Error> {
         let doing = || format!("keeping the changes of graph `{}` alive", pulse.graph);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&pulse.path, flags).context(doing)?;
-        conn.busy_timeout(pulse.lease / 2).context(doing)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let conn = connection::open(&pulse.path, flags, pulse.lease / 2).context(doing)?;
         let shared = Arc::<Shared>::default();
         let beating = Arc::clone(&shared);
         let thread = std::thread::spawn(move || beat(&conn, &pulse, &beating));

@@ -194,7 +194,32 @@ fn text(reports: &[Report]) -> String {
         text += "\nA one-row change at the largest state beside one at the smallest, p50:\n\n";
         text += &growth;
     }
+    if let Some(history) = history(reports) {
+        text += "\nA one-row change with history beside one without, p50:\n\n";
+        text += &history;
+    }
     text
+}
+
+/// How many times as much a one-row change costs with history as without.
+fn history(reports: &[Report]) -> Option<String> {
+    let p50_of = |workload: &str, store: StoreKind| {
+        let mut reports = reports.iter();
+        let found = reports.find(|one| one.workload == workload && one.store == store.name());
+        found.map(|report| report.p50)
+    };
+    let rows = StoreKind::ALL.into_iter().filter_map(|store| {
+        let with = p50_of("history", store)?;
+        let without = p50_of("no-history", store)?;
+        Some(vec![
+            store.name().to_owned(),
+            numbers::ratio(with / without),
+            "must ≤ 2".to_owned(),
+        ])
+    });
+    let rows: Vec<_> = rows.collect();
+    let head = ["store", "ratio", "target"].map(str::to_owned);
+    (!rows.is_empty()).then(|| document::table(&head, &rows))
 }
 
 /// How many times as much a one-row change costs at the largest state as at the smallest.
@@ -267,6 +292,22 @@ mod tests {
             text.contains("| one-row | sqlite | 1,000 | 1.00M |"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn history_is_beside_none_of_the_same_store() {
+        let of = |workload: &str, store, p50| Report {
+            workload: workload.to_owned(),
+            ..report(store, 100_000, p50)
+        };
+        let reports = [
+            of("history", "memory", 30.0),
+            of("history", "sqlite", 45.0),
+            of("no-history", "sqlite", 20.0),
+        ];
+        let text = text(&reports);
+        assert!(text.contains("| sqlite | 2.25× | must ≤ 2 |"), "{text}");
+        assert_eq!(text.matches("must ≤ 2").count(), 1, "{text}");
     }
 
     #[test]

@@ -191,15 +191,13 @@ fn last_behind(
     horizon: i64,
     (column, most): (&str, i64),
 ) -> rusqlite::Result<Option<i64>> {
-    let sql = format!(
-        "SELECT \"t\", \"{column}\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" > ?2 ORDER BY \"t\""
-    );
-    let mut following = conn.prepare_cached(&sql)?;
+    let sql = "SELECT \"t\", \"n\", \"at\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 AND \"t\" > ?2 ORDER BY \"t\"";
+    let mut following = conn.prepare_cached(sql)?;
     let mut rows = following.query((graph, horizon))?;
     let mut found = None;
     // As many steps as times are left out with this one, and one; more where a retention has become shorter.
     while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? > most {
+        if row.get::<_, i64>(column)? > most {
             break;
         }
         found = Some(row.get(0)?);

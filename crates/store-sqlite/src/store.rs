@@ -45,6 +45,17 @@ pub(crate) enum Access {
     ReadOnly,
 }
 
+impl Access {
+    /// How SQLite opens the file.
+    pub(crate) fn flags(self) -> OpenFlags {
+        match self {
+            Self::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Self::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Self::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        }
+    }
+}
+
 /// The state of a graph in a SQLite file.
 ///
 /// The file is in WAL mode: readers go on while one writes. Two processes that write at once wait for each other, up to
@@ -128,12 +139,8 @@ impl SqliteStore {
         access: Access,
     ) -> Result<Self, Error> {
         let doing = || format!("opening {}", path.display());
-        let write = match access {
-            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-            Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
-            Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        };
-        let mut conn = connection::open(path, write, options.busy_timeout).context(doing)?;
+        let mut conn =
+            connection::open(path, access.flags(), options.busy_timeout).context(doing)?;
         // Looked at before anything is written, so that a file that is refused stays as it was.
         let found = catalog::check(&conn, graph)?;
         match (access, found) {

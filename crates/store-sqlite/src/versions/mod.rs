@@ -17,7 +17,7 @@ use deltaview_store::versions::{
     Versions, VersionsError, Written,
 };
 use deltaview_store::{Error, ErrorKind};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use self::catalog::Found;
 use self::sql::Statements;
@@ -109,12 +109,8 @@ impl SqliteVersions {
         access: Access,
     ) -> Result<Self, Error> {
         let doing = || format!("opening {}", path.display());
-        let flags = match access {
-            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-            Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
-            Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        };
-        let mut conn = connection::open(path, flags, options.busy_timeout).context(doing)?;
+        let mut conn =
+            connection::open(path, access.flags(), options.busy_timeout).context(doing)?;
         // Looked at before anything is written, so that a file that is refused stays as it was.
         match (access, catalog::check(&conn, spec)?) {
             (Access::Create, Found::Nothing | Found::Vague) => {

@@ -8,6 +8,28 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::options::{SqliteOptions, Synchronous};
 
+/// What opening may do to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Create the file and the tables.
+    Create,
+    /// Create nothing.
+    Existing,
+    /// Create nothing, write nothing.
+    ReadOnly,
+}
+
+impl Access {
+    /// How SQLite opens the file.
+    pub(crate) fn flags(self) -> OpenFlags {
+        match self {
+            Self::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Self::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Self::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        }
+    }
+}
+
 /// Opens a connection for one thread at a time, which waits for others for so long.
 pub(crate) fn open(
     path: &Path,

@@ -154,7 +154,12 @@ impl SqliteOptions {
     ///
     /// As there.
     pub fn open(self, path: impl AsRef<Path>, graph: &Graph) -> Result<SqliteStore, Error> {
-        SqliteStore::open_with(path.as_ref(), graph, &self, crate::store::Access::Create)
+        SqliteStore::open_with(
+            path.as_ref(),
+            graph,
+            &self,
+            crate::connection::Access::Create,
+        )
     }
 
     /// As [`SqliteStore::open_existing`].
@@ -167,7 +172,12 @@ impl SqliteOptions {
         path: impl AsRef<Path>,
         graph: &Graph,
     ) -> Result<SqliteStore, Error> {
-        SqliteStore::open_with(path.as_ref(), graph, &self, crate::store::Access::Existing)
+        SqliteStore::open_with(
+            path.as_ref(),
+            graph,
+            &self,
+            crate::connection::Access::Existing,
+        )
     }
 
     /// As [`SqliteStore::open_read_only`].
@@ -180,6 +190,11 @@ impl SqliteOptions {
         path: impl AsRef<Path>,
         graph: &Graph,
     ) -> Result<SqliteStore, Error> {
-        SqliteStore::open_with(path.as_ref(), graph, &self, crate::store::Access::ReadOnly)
+        SqliteStore::open_with(
+            path.as_ref(),
+            graph,
+            &self,
+            crate::connection::Access::ReadOnly,
+        )
     }
 }

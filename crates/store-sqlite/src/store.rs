@@ -17,11 +17,11 @@ use deltaview_store::{
     CommitOptions, Committed, Delta, Error, ErrorKind, Flush, Forgotten, Reading, Rows, Store,
     Subscription, Version,
 };
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::catalog::{self, Found};
 use crate::commit_points::{Moment, Work, reached};
-use crate::connection::{self, configure};
+use crate::connection::{self, Access, configure};
 use crate::engine::Engine;
 use crate::error::Context;
 use crate::follow::{Cursor, Follower, Watch};
@@ -33,28 +33,6 @@ use crate::workers::{Drawn, Heart, worker_name};
 
 /// The statements that a connection keeps prepared.
 const PREPARED: usize = 512;
-
-/// What opening may do to the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Create the file and the tables.
-    Create,
-    /// Create nothing.
-    Existing,
-    /// Create nothing, write nothing.
-    ReadOnly,
-}
-
-impl Access {
-    /// How SQLite opens the file.
-    pub(crate) fn flags(self) -> OpenFlags {
-        match self {
-            Self::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-            Self::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
-            Self::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        }
-    }
-}
 
 /// The state of a graph in a SQLite file.
 ///

@@ -22,10 +22,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use self::catalog::Found;
 use self::sql::Statements;
 use self::table::{Table, behind, sql_limit, version};
-use crate::connection::{self, configure};
+use crate::connection::{self, Access, configure};
 use crate::error::Context;
 use crate::options::SqliteOptions;
-use crate::store::Access;
 
 /// How often a waiting handle asks whether the file has changed, at the least and at the most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));

@@ -1,12 +1,14 @@
 //! The history of views in memory: for a complete [`WorkingSet`] only. It owns what a view was at each time since its
 //! horizon, as the store has recorded it; it knows neither the present time nor the horizon, and reads no clock.
 
+mod run;
 #[cfg(test)]
 mod tests;
+mod there;
 mod timeline;
 
 use std::any::Any;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
@@ -61,7 +63,6 @@ pub(crate) fn new_history<K: IndexKey, T: Row>(
         *past
     });
     Box::new(History::<K, T> {
-        rows: BTreeSet::new(),
         log: Log(VecDeque::new()),
         primary: Box::new(Timeline::default()),
         secondary: secondary.collect(),
@@ -70,7 +71,7 @@ pub(crate) fn new_history<K: IndexKey, T: Row>(
 
 /// The timeline of a further index, without the type of its key.
 pub(crate) trait SecondaryPast<T>: Send + Sync {
-    /// As [`Past::record`] of each row, under its key.
+    /// As [`Past::record`], of rows under their keys.
     fn record(&mut self, keys: &dyn SecondaryKeys, rows: &[(Arc<T>, Weight)], time: i64);
     fn sweep(&mut self, horizon: i64, versions: usize) -> usize;
     /// The `Box<dyn Past<K2, T>>`.
@@ -92,8 +93,11 @@ impl<K2: IndexKey, T: Row> SecondaryPast<T> for ByKey<K2, T> {
             .as_any()
             .downcast_ref()
             .expect("made by the same index");
-        for (key, (row, weight)) in keys.iter().zip(rows) {
-            self.0.record(key, row, *weight, time);
+        let mut rows = rows;
+        for keys in keys.chunk_by(|one, next| one == next) {
+            let of_key;
+            (of_key, rows) = rows.split_at(keys.len());
+            self.0.record_shared(&keys[0], of_key, time);
         }
     }
 
@@ -107,36 +111,49 @@ impl<K2: IndexKey, T: Row> SecondaryPast<T> for ByKey<K2, T> {
 }
 
 /// What each iteration changed, in the order of their times.
-struct Log<T>(VecDeque<(i64, Shared<T>)>);
-
-/// Rows with weights, which others have too.
-type Shared<T> = Vec<(Arc<T>, Weight)>;
+struct Log<T>(VecDeque<(i64, Arc<T>, Weight)>);
 
 impl<T: Row> Log<T> {
     /// The deltas behind a time and up to another: whole ones, until there are so many rows.
     fn page(&self, after: i64, up_to: i64, rows: usize) -> Vec<(i64, ZSet<T>)> {
-        let first = self.0.partition_point(|(time, _)| *time <= after);
         let mut page = Vec::new();
-        let mut read = 0;
-        for (time, delta) in self.0.range(first..) {
-            if *time > up_to || read >= rows {
-                break;
-            }
-            read += delta.len();
-            let rows = delta
-                .iter()
-                .map(|(row, weight)| (row.as_ref().clone(), *weight));
-            let rows = ZSet::from_pairs(rows).expect("distinct rows don't add up");
-            page.push((*time, rows));
+        let mut begin = self.end_of(after);
+        let mut left = rows;
+        while let Some(&(time, ..)) = self.0.get(begin)
+            && time <= up_to
+            && left > 0
+        {
+            let end = self.end_of(time);
+            left = left.saturating_sub(end - begin);
+            let delta = self.0.range(begin..end);
+            let delta = delta.map(|(_, row, weight)| (row.as_ref().clone(), *weight));
+            let delta = ZSet::from_pairs(delta).expect("distinct rows don't add up");
+            page.push((time, delta));
+            begin = end;
         }
         page
+    }
+
+    /// The times before one, the newest first.
+    fn times_before(&self, time: i64) -> impl Iterator<Item = i64> {
+        let newest = |end: usize| Some(self.0.get(end.checked_sub(1)?)?.0);
+        let first = newest(self.begin_of(time));
+        std::iter::successors(first, move |&time| newest(self.begin_of(time)))
+    }
+
+    /// Where the rows of a time begin.
+    fn begin_of(&self, time: i64) -> usize {
+        self.0.partition_point(|(at, ..)| *at < time)
+    }
+
+    /// Where the rows of a time, and all before it, end.
+    fn end_of(&self, time: i64) -> usize {
+        self.0.partition_point(|(at, ..)| *at <= time)
     }
 }
 
 /// The history of one table.
 struct History<K, T> {
-    /// Each row that anything below is about, once.
-    rows: BTreeSet<Arc<T>>,
     log: Log<T>,
     primary: Box<dyn Past<K, T>>,
     secondary: Vec<Box<dyn SecondaryPast<T>>>,
@@ -149,58 +166,43 @@ impl<K: IndexKey, T: Row> ErasedHistory for History<K, T> {
             .downcast_ref()
             .expect("a table's delta has the table's types");
         let mut rows = Vec::with_capacity(delta.len());
-        for (key, row, weight) in delta.rows() {
-            let shared = match self.rows.get(row) {
-                Some(shared) => Arc::clone(shared),
-                None => {
-                    let shared = Arc::new(row.clone());
-                    self.rows.insert(Arc::clone(&shared));
-                    shared
-                }
-            };
-            self.primary.record(key, &shared, *weight, time);
-            rows.push((shared, *weight));
+        for of_key in delta.rows().chunk_by(|one, next| one.0 == next.0) {
+            self.primary.record(of_key, time, &mut rows);
         }
         for (past, keys) in self.secondary.iter_mut().zip(delta.secondary()) {
             past.record(keys.as_ref(), &rows, time);
         }
-        if !rows.is_empty() {
-            self.log.0.push_back((time, rows));
-        }
+        let rows = rows.into_iter();
+        self.log
+            .0
+            .extend(rows.map(|(row, weight)| (time, row, weight)));
     }
 
     fn sweep(&mut self, horizon: i64, rows: usize) -> (u64, bool) {
         let mut swept = self.primary.sweep(horizon, rows);
         for past in &mut self.secondary {
-            // The same versions, in the same order.
+            // As many versions, in the order of their ends as well.
             past.sweep(horizon, swept);
         }
-        // Only once they are all gone: what was said of a row last is in the log, and the row goes with it.
         while swept < rows
-            && let Some((time, delta)) = self.log.0.front_mut()
-            && *time <= horizon
+            && self
+                .log
+                .0
+                .front()
+                .is_some_and(|(time, ..)| *time <= horizon)
         {
-            match delta.pop() {
-                None => drop(self.log.0.pop_front()),
-                Some((row, _)) => {
-                    swept += 1;
-                    // Here, and among all rows.
-                    if Arc::strong_count(&row) == 2 {
-                        self.rows.remove(&row);
-                    }
-                }
-            }
+            self.log.0.pop_front();
+            swept += 1;
         }
         (swept as u64, swept < rows)
     }
 
     fn times(&self, behind: i64, before: i64, times: usize) -> Vec<i64> {
-        let end = self.log.0.partition_point(|(time, _)| *time < before);
-        let times = self.log.0.range(..end).rev().take(times);
-        times
-            .map(|(time, _)| *time)
-            .take_while(|&time| time > behind)
-            .collect()
+        let newer = self
+            .log
+            .times_before(before)
+            .take_while(|&time| time > behind);
+        newer.take(times).collect()
     }
 
     fn log(&self) -> &dyn Any {

@@ -1,15 +1,18 @@
 //! The versions of a view's rows by one of its indexes: those that are there, and those that are over, filed as
 //! [`interval`](crate::interval) says. It shares the rows with the other indexes, and never computes a key.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::iter::Peekable;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use deltaview_schema::{IndexKey, Row};
 use deltaview_zset::Weight;
+use foldhash::quality::RandomState;
 
 use super::Version;
+use super::run::{Ended, Run};
+use super::there::There;
 use crate::interval::{Path, fork_node};
 use crate::state::scan::{Order, Page};
 
@@ -19,8 +22,11 @@ type Range<'a, K> = (Bound<&'a K>, Bound<&'a K>);
 /// A timeline without the types of its maps: its code is compiled where a view is given history, and not where it is
 /// read.
 pub(crate) trait Past<K, T>: Send + Sync {
-    /// Adds to the weight of a row at a time, behind all times before.
-    fn record(&mut self, key: &K, row: &Arc<T>, weight: Weight, time: i64);
+    /// Adds to the weights of some rows of one key at a time, behind all times before. Appends them, to be shared with the
+    /// other indexes.
+    fn record(&mut self, rows: &[(K, T, Weight)], time: i64, shared: &mut Vec<(Arc<T>, Weight)>);
+    /// The same in another index, with the rows as they were appended.
+    fn record_shared(&mut self, key: &K, rows: &[(Arc<T>, Weight)], time: i64);
     /// Drops versions that were over by a time, the ones that ended first before others, so many at most. Returns how
     /// many.
     fn sweep(&mut self, horizon: i64, versions: usize) -> usize;
@@ -33,67 +39,62 @@ pub(crate) trait Past<K, T>: Send + Sync {
     fn ended(&self, key: &K, behind: i64, before: i64, versions: usize) -> Vec<Version<T>>;
 }
 
-/// A row that is there.
-struct Present {
-    weight: Weight,
-    since: i64,
-}
-
-/// A version that is over.
-struct Ended<T> {
-    row: Arc<T>,
-    weight: Weight,
-    since: i64,
-    until: i64,
-}
-
-impl<T> Clone for Ended<T> {
-    fn clone(&self) -> Self {
-        Self {
-            row: Arc::clone(&self.row),
-            ..*self
-        }
-    }
-}
-
-/// Versions that are over, in the order of their ends. A commit adds behind the others, a sweep takes from the front.
-type Run<T> = VecDeque<Ended<T>>;
-
 /// See the module.
 pub(crate) struct Timeline<K, T> {
-    present: BTreeMap<K, BTreeMap<Arc<T>, Present>>,
+    there: BTreeMap<K, There<T>>,
     /// The versions that are over, by their node and their key.
     nodes: BTreeMap<i64, BTreeMap<K, Run<T>>>,
     /// The same versions by their key alone.
-    ended: BTreeMap<K, Run<T>>,
-    /// The end, the node and the key of each, in the order of the ends.
-    sweeps: VecDeque<(i64, i64, K)>,
+    ended: HashMap<K, Run<T>, RandomState>,
+    /// The key of each, in the order of their ends.
+    keys: VecDeque<K>,
 }
 
 impl<K, T> Default for Timeline<K, T> {
     fn default() -> Self {
         Self {
-            present: BTreeMap::new(),
+            there: BTreeMap::new(),
             nodes: BTreeMap::new(),
-            ended: BTreeMap::new(),
-            sweeps: VecDeque::new(),
+            ended: HashMap::default(),
+            keys: VecDeque::new(),
         }
     }
 }
 
 impl<K: IndexKey, T: Row> Timeline<K, T> {
-    fn end(&mut self, key: &K, version: Ended<T>) {
-        let node = fork_node(version.since, version.until);
-        self.sweeps.push_back((version.until, node, key.clone()));
-        let at_node = self.nodes.entry(node).or_default();
-        at_node
-            .entry(key.clone())
-            .or_default()
-            .push_back(version.clone());
-        self.ended
-            .entry(key.clone())
-            .or_default()
-            .push_back(version);
+    /// Changes the rows of a key that are there, and files the versions that this ends.
+    fn change(&mut self, key: &K, change: impl FnOnce(&mut There<T>, &mut dyn FnMut(Ended<T>))) {
+        let Self {
+            there,
+            nodes,
+            ended,
+            keys,
+        } = self;
+        let mut end = |version: Ended<T>| {
+            let node = fork_node(version.since, version.until);
+            keys.push_back(key.clone());
+            let at_node = nodes.entry(node).or_default();
+            match at_node.get_mut(key) {
+                Some(run) => run.push(version.clone()),
+                None => drop(at_node.insert(key.clone(), Run::One(version.clone()))),
+            }
+            match ended.get_mut(key) {
+                Some(run) => run.push(version),
+                None => drop(ended.insert(key.clone(), Run::One(version))),
+            }
+        };
+        let Some(rows) = there.get_mut(key) else {
+            let mut rows = There::default();
+            change(&mut rows, &mut end);
+            if !rows.is_empty() {
+                there.insert(key.clone(), rows);
+            }
+            return;
+        };
+        change(rows, &mut end);
+        if rows.is_empty() {
+            there.remove(key);
+        }
     }
 
     /// The path to a time: no node behind all that have versions.
@@ -104,26 +105,23 @@ impl<K: IndexKey, T: Row> Timeline<K, T> {
 
     /// The rows by key that are valid at a time, from each place where some may be.
     fn sources<'a>(&'a self, bounds: Range<'a, K>, time: i64) -> Vec<Source<'a, K, T>> {
-        let present = self.present.range::<K, _>(bounds).map(move |(key, rows)| {
-            let valid = rows
-                .iter()
-                .filter(move |(_, present)| present.since <= time);
-            let rows = valid.map(|(row, present)| Valid {
+        let there = self.there.range::<K, _>(bounds).map(move |(key, rows)| {
+            let valid = rows.iter().filter(move |(_, since)| since.time <= time);
+            let rows = valid.map(|(row, since)| Valid {
                 row,
-                weight: present.weight,
-                since: present.since,
+                weight: since.weight,
+                since: since.time,
             });
             (key, rows.collect())
         });
-        let mut sources: Vec<Source<'a, K, T>> = vec![Box::new(present)];
+        let mut sources: Vec<Source<'a, K, T>> = vec![Box::new(there)];
         let path = self.path(time);
         for node in path.up_to().chain(path.behind()) {
             let Some(at_node) = self.nodes.get(&node) else {
                 continue;
             };
             let runs = at_node.range::<K, _>(bounds).map(move |(key, run)| {
-                let first = run.partition_point(|version| version.until <= time);
-                let valid = run.range(first..).filter(move |it| it.since <= time);
+                let valid = run.ended(time, i64::MAX).filter(move |it| it.since <= time);
                 let rows = valid.map(|version| Valid {
                     row: &version.row,
                     weight: version.weight,
@@ -147,47 +145,56 @@ struct Valid<'a, T> {
 type Source<'a, K, T> = Box<dyn DoubleEndedIterator<Item = (&'a K, Vec<Valid<'a, T>>)> + 'a>;
 
 impl<K: IndexKey, T: Row> Past<K, T> for Timeline<K, T> {
-    fn record(&mut self, key: &K, row: &Arc<T>, weight: Weight, time: i64) {
-        if !self.present.contains_key(key) {
-            self.present.insert(key.clone(), BTreeMap::new());
-        }
-        let rows = self.present.get_mut(key).expect("it was inserted");
-        let Some(present) = rows.get_mut(row) else {
-            let since = time;
-            rows.insert(Arc::clone(row), Present { weight, since });
+    fn record(&mut self, rows: &[(K, T, Weight)], time: i64, shared: &mut Vec<(Arc<T>, Weight)>) {
+        let Some((key, ..)) = rows.first() else {
             return;
         };
-        let version = Ended {
-            row: Arc::clone(row),
-            weight: present.weight,
-            since: present.since,
-            until: time,
-        };
-        let sum = present.weight.checked_add(weight);
-        present.weight = sum.expect("the sum was checked before the commit was absorbed");
-        present.since = time;
-        if present.weight == 0 {
-            rows.remove(row);
-            if rows.is_empty() {
-                self.present.remove(key);
+        self.change(key, |there, end| {
+            for (_, row, weight) in rows {
+                let (row, ended) = there.add((row, *weight), time, || Arc::new(row.clone()));
+                shared.push((row, *weight));
+                if let Some(version) = ended {
+                    end(version);
+                }
             }
-        }
-        self.end(key, version);
+        });
+    }
+
+    fn record_shared(&mut self, key: &K, rows: &[(Arc<T>, Weight)], time: i64) {
+        self.change(key, |there, end| {
+            for (row, weight) in rows {
+                let (_, ended) = there.add((row, *weight), time, || Arc::clone(row));
+                if let Some(version) = ended {
+                    end(version);
+                }
+            }
+        });
     }
 
     fn sweep(&mut self, horizon: i64, versions: usize) -> usize {
+        const FILED: &str = "it was filed there";
         let mut swept = 0;
         while swept < versions
-            && let Some((until, ..)) = self.sweeps.front()
-            && *until <= horizon
+            && let Some(key) = self.keys.front()
         {
-            let (_, node, key) = self.sweeps.pop_front().expect("there is a first one");
-            // It is the first of its key, and of its node and key: they end in the same order.
-            let at_node = self.nodes.get_mut(&node).expect("it was filed there");
-            if pop_front(at_node, &key) && at_node.is_empty() {
-                self.nodes.remove(&node);
+            // The first of its key, and of its node and key: they all end in the same order.
+            let ended = self.ended.get_mut(key).expect(FILED);
+            let first = ended.first();
+            if first.until > horizon {
+                break;
             }
-            pop_front(&mut self.ended, &key);
+            let node = fork_node(first.since, first.until);
+            if ended.pop() {
+                self.ended.remove(key);
+            }
+            let at_node = self.nodes.get_mut(&node).expect(FILED);
+            if at_node.get_mut(key).expect(FILED).pop() {
+                at_node.remove(key);
+                if at_node.is_empty() {
+                    self.nodes.remove(&node);
+                }
+            }
+            self.keys.pop_front();
             swept += 1;
         }
         swept
@@ -232,10 +239,9 @@ impl<K: IndexKey, T: Row> Past<K, T> for Timeline<K, T> {
         let Some(run) = self.ended.get(key) else {
             return page;
         };
-        let end = run.partition_point(|version| version.until < before);
-        for version in run.range(..end).rev() {
+        for version in run.ended(behind, before.saturating_sub(1)).rev() {
             let is_of_last = page.last().and_then(|last| last.until) == Some(version.until);
-            if version.until <= behind || (page.len() >= versions && !is_of_last) {
+            if page.len() >= versions && !is_of_last {
                 break;
             }
             page.push(Version {
@@ -247,17 +253,6 @@ impl<K: IndexKey, T: Row> Past<K, T> for Timeline<K, T> {
         }
         page
     }
-}
-
-/// Drops the first version of a key; says whether it was the last one.
-fn pop_front<K: Ord, T>(runs: &mut BTreeMap<K, Run<T>>, key: &K) -> bool {
-    let run = runs.get_mut(key).expect("the version is filed there");
-    run.pop_front();
-    let is_empty = run.is_empty();
-    if is_empty {
-        runs.remove(key);
-    }
-    is_empty
 }
 
 /// Hands rows to `take` key by key, in an order, until it wants no more. What comes from several places with one key comes

@@ -431,7 +431,7 @@ row.carrier	String
 row.name	String
 index carrier	the primary index
 index carrier.carrier	column 1 (text ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__airlines__by_carrier', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'airports', E'by_faa', E'flights__airports__by_faa', E'308ae35d24a159c22b15860468a3250e', E'row	Airport
@@ -445,7 +445,7 @@ row.dst	char
 row.tzone	Option<String>
 index faa	the primary index
 index faa.faa	column 1 (text ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__airports__by_faa', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'planes', E'by_tailnum', E'flights__planes__by_tailnum', E'79d6e623177de37939d04dc7cb52966d', E'row	Plane
@@ -460,7 +460,7 @@ row.speed	Option<u16>
 row.engine	String
 index tailnum	the primary index
 index tailnum.tailnum	column 1 (text ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__planes__by_tailnum', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'files_loaded', E'view', E'flights__files_loaded__view', E'0b5ad176ed29aa1309604399cd8ec894', E'row	Loaded
@@ -470,7 +470,7 @@ row.file_bytes	u64
 index table	the primary index
 index table.table	column 1 (text ascending)
 rows	one row a key
-history	kept', 2);
+history	kept', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__files_loaded__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'days_amended', E'view', E'flights__days_amended__view', E'2ab5aae2a089b6be5ef7bf5e6f23b126', E'row	Amendment
@@ -482,7 +482,7 @@ index day	the primary index
 index day.month	column 1 (integer ascending)
 index day.day	column 2 (integer ascending)
 rows	one row a key
-history	kept', 2);
+history	kept', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__days_amended__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_carrier_and_day', E'groups', E'flights__flights_sum_by_carrier_and_day__groups', E'fc75818156af3e193788fe953e097486', E'row	Keyed
@@ -501,7 +501,7 @@ index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (integer ascending)
 index key.key_2	column 3 (integer ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_carrier_and_day__groups', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_carrier_and_day', E'by_carrier', E'flights__flights_sum_by_carrier_and_day__by_carrier', E'70b2bb98c62377c017e319b2b87a7c58', E'row	Keyed
@@ -516,7 +516,7 @@ row.value.2	i64
 row.value.3	i64
 index carrier	the primary index
 index carrier.key	column 1 (text ascending)
-rows	any number of rows a key', 2);
+rows	any number of rows a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_carrier_and_day__by_carrier', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_carrier_and_day_join_airlines_sum_by_key', E'groups', E'flights__flights_sum_by_carrier_and_day_join_airlines__be28b60f', E'fc75818156af3e193788fe953e097486', E'row	Keyed
@@ -535,7 +535,7 @@ index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (integer ascending)
 index key.key_2	column 3 (integer ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_carrier_and_day_join_airlines__be28b60f', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'carrier_days', E'view', E'flights__carrier_days__view', E'31eba73da5430317e2f3e79956e484f4', E'row	CarrierDay
@@ -554,7 +554,7 @@ index day.day	column 3 (integer ascending)
 index delay_minutes	a secondary index
 index delay_minutes.delay_minutes	column 1 (integer descending)
 rows	any number of rows a key
-history	kept', 2);
+history	kept', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__carrier_days__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_route', E'groups', E'flights__flights_sum_by_route__groups', E'608fb6d68599b695e8ad6f44192bb88f', E'row	Keyed
@@ -569,7 +569,7 @@ row.value.1.1	i64
 index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_route__groups', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_route_map', E'by_origin', E'flights__flights_sum_by_route_map__by_origin', E'6158e5ad7a7dc34ad0791a6458814361', E'row	Route
@@ -581,7 +581,7 @@ row.flights	i64
 row.miles	i64
 index origin	the primary index
 index origin.origin	column 1 (text ascending)
-rows	any number of rows a key', 2);
+rows	any number of rows a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_route_map__by_origin', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_route_map_join_airports_plus_flights_sum_by_route_map_plus_flights_sum_by_route_map_join_airports_map_negate', E'by_dest', E'flights__flights_sum_by_route_map_join_airports_plus_f_43722746', E'37740cca22f292c896a201ea6ac14003', E'row	Route
@@ -593,7 +593,7 @@ row.flights	i64
 row.miles	i64
 index dest	the primary index
 index dest.dest	column 1 (text ascending)
-rows	any number of rows a key', 2);
+rows	any number of rows a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_route_map_join_airports_plus_f_43722746', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'routes', E'view', E'flights__routes__view', E'3a18407233de2d2a9c10de8d264ce4de', E'row	Route
@@ -609,7 +609,7 @@ index pair.dest	column 2 (text ascending)
 index flights	a secondary index
 index flights.flights	column 1 (integer descending)
 rows	any number of rows a key
-history	kept', 2);
+history	kept', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__routes__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_tailnum', E'groups', E'flights__flights_sum_by_tailnum__groups', E'6c1cf18071dbbabaa5351c20b4828067', E'row	Keyed
@@ -621,7 +621,7 @@ row.value.1.0	i64
 row.value.1.1	i64
 index key	the primary index
 index key.key	column 1 (text or none ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_tailnum__groups', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_tailnum_map', E'by_tailnum', E'flights__flights_sum_by_tailnum_map__by_tailnum', E'0b45524c9c0a34246f5ffc8857c8c196', E'row	PlaneFlights
@@ -631,7 +631,7 @@ row.flights	i64
 row.miles	i64
 index tailnum	the primary index
 index tailnum.tailnum	column 1 (text or none ascending)
-rows	any number of rows a key', 2);
+rows	any number of rows a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_tailnum_map__by_tailnum', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'planes', E'by_some_tailnum', E'flights__planes__by_some_tailnum', E'6d2952b1243ff39de6362650af4f8892', E'row	Plane
@@ -646,7 +646,7 @@ row.speed	Option<u16>
 row.engine	String
 index some_tailnum	the primary index
 index some_tailnum.key	column 1 (text or none ascending)
-rows	any number of rows a key', 2);
+rows	any number of rows a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__planes__by_some_tailnum', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_tailnum_map_join_planes_plus_flights_sum_by_tailnum_map_plus_flights_sum_by_tailnum_map_join_planes_map_negate_sum_by_manufacturer', E'groups', E'flights__flights_sum_by_tailnum_map_join_planes_plus_f_4886a53a', E'6c1cf18071dbbabaa5351c20b4828067', E'row	Keyed
@@ -658,7 +658,7 @@ row.value.1.0	i64
 row.value.1.1	i64
 index key	the primary index
 index key.key	column 1 (text or none ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_tailnum_map_join_planes_plus_f_4886a53a', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'manufacturers', E'view', E'flights__manufacturers__view', E'0c3abf4a446d46d1ff57efe356ca7494', E'row	Manufacturer
@@ -670,7 +670,7 @@ index manufacturer.manufacturer	column 1 (text or none ascending)
 index flights	a secondary index
 index flights.flights	column 1 (integer descending)
 rows	any number of rows a key
-history	kept', 2);
+history	kept', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__manufacturers__view', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_hour', E'groups', E'flights__flights_sum_by_hour__groups', E'8c89267b2fddf1dec817238488f0b873', E'row	Keyed
@@ -687,7 +687,7 @@ row.value.1.3	i64
 index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_hour__groups', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_hour', E'by_key', E'flights__flights_sum_by_hour__by_key', E'a5571f7fdb3c1e7bc7b3367e0259ae92', E'row	Keyed
@@ -702,7 +702,7 @@ row.value.3	i64
 index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_hour__by_key', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'weather', E'by_hour', E'flights__weather__by_hour', E'b389cbf2f293bc8b9e7b9dcaf120a957', E'row	Weather
@@ -724,7 +724,7 @@ row.time_hour	String
 index hour	the primary index
 index hour.origin	column 1 (text ascending)
 index hour.time_hour	column 2 (text ascending)
-rows	any number of rows a key', 2);
+rows	any number of rows a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__weather__by_hour', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'flights_sum_by_hour_join_weather_sum_by_key', E'groups', E'flights__flights_sum_by_hour_join_weather_sum_by_key__groups', E'8cc86f0134d1cf818cde4ff518e355b9', E'row	Keyed
@@ -738,7 +738,7 @@ row.value.1.2	i64
 row.value.1.3	i64
 index key	the primary index
 index key.key	column 1 (integer ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__flights_sum_by_hour_join_weather_sum_by_key__groups', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'flights', E'visibility', E'view', E'flights__visibility__view', E'ccb8cbddc43f491d649238092bdf52d6', E'row	Visibility
@@ -750,6 +750,6 @@ row.mean_delay_seconds	Option<i64>
 index miles	the primary index
 index miles.miles	column 1 (integer ascending)
 rows	any number of rows a key
-history	kept', 2);
+history	kept', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'flights', E'flights__visibility__view', 0);
-INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "complete", "format_version") VALUES (E'flights', 0, 0, 2);
+INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "complete", "format_version") VALUES (E'flights', 0, 0, 3);

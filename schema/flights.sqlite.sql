@@ -255,6 +255,7 @@ CREATE TABLE IF NOT EXISTS "deltaview_history" (
   "graph" TEXT NOT NULL,
   "table_name" TEXT NOT NULL,
   "horizon" INTEGER NOT NULL,
+  "filed" INTEGER NOT NULL,
   PRIMARY KEY ("graph", "table_name")
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE "flights__files_loaded__view__versions" (
@@ -279,9 +280,11 @@ CREATE TABLE "flights__files_loaded__view__log" (
   "ixd__table__table" TEXT NOT NULL,
   "identity" BLOB NOT NULL,
   "w" INTEGER NOT NULL,
+  "since" INTEGER,
+  "c" INTEGER,
   PRIMARY KEY ("t", "ixd__table__table", "identity")
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__files_loaded__view', 0);
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon", "filed") VALUES ('flights', 'flights__files_loaded__view', 0, 0);
 CREATE TABLE "flights__days_amended__view__versions" (
   "ixd__day__month" INTEGER NOT NULL,
   "ixd__day__day" INTEGER NOT NULL,
@@ -307,9 +310,11 @@ CREATE TABLE "flights__days_amended__view__log" (
   "ixd__day__day" INTEGER NOT NULL,
   "identity" BLOB NOT NULL,
   "w" INTEGER NOT NULL,
+  "since" INTEGER,
+  "c" INTEGER,
   PRIMARY KEY ("t", "ixd__day__month", "ixd__day__day", "identity")
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__days_amended__view', 0);
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon", "filed") VALUES ('flights', 'flights__days_amended__view', 0, 0);
 CREATE TABLE "flights__carrier_days__view__versions" (
   "ixd__day__carrier" TEXT NOT NULL,
   "ixd__day__month" INTEGER NOT NULL,
@@ -340,9 +345,11 @@ CREATE TABLE "flights__carrier_days__view__log" (
   "ixd__day__day" INTEGER NOT NULL,
   "identity" BLOB NOT NULL,
   "w" INTEGER NOT NULL,
+  "since" INTEGER,
+  "c" INTEGER,
   PRIMARY KEY ("t", "ixd__day__carrier", "ixd__day__month", "ixd__day__day", "identity")
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__carrier_days__view', 0);
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon", "filed") VALUES ('flights', 'flights__carrier_days__view', 0, 0);
 CREATE TABLE "flights__routes__view__versions" (
   "ixd__pair__origin" TEXT NOT NULL,
   "ixd__pair__dest" TEXT NOT NULL,
@@ -370,9 +377,11 @@ CREATE TABLE "flights__routes__view__log" (
   "ixd__pair__dest" TEXT NOT NULL,
   "identity" BLOB NOT NULL,
   "w" INTEGER NOT NULL,
+  "since" INTEGER,
+  "c" INTEGER,
   PRIMARY KEY ("t", "ixd__pair__origin", "ixd__pair__dest", "identity")
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__routes__view', 0);
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon", "filed") VALUES ('flights', 'flights__routes__view', 0, 0);
 CREATE TABLE "flights__manufacturers__view__versions" (
   "ixk__manufacturer__manufacturer" ANY NOT NULL,
   "ixd__manufacturer__manufacturer" TEXT GENERATED ALWAYS AS (CASE typeof("ixk__manufacturer__manufacturer") WHEN 'text' THEN "ixk__manufacturer__manufacturer" END) VIRTUAL,
@@ -400,9 +409,11 @@ CREATE TABLE "flights__manufacturers__view__log" (
   "ixd__manufacturer__manufacturer" TEXT GENERATED ALWAYS AS (CASE typeof("ixk__manufacturer__manufacturer") WHEN 'text' THEN "ixk__manufacturer__manufacturer" END) VIRTUAL,
   "identity" BLOB NOT NULL,
   "w" INTEGER NOT NULL,
+  "since" INTEGER,
+  "c" INTEGER,
   PRIMARY KEY ("t", "ixk__manufacturer__manufacturer", "identity")
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__manufacturers__view', 0);
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon", "filed") VALUES ('flights', 'flights__manufacturers__view', 0, 0);
 CREATE TABLE "flights__visibility__view__versions" (
   "ixd__miles__miles" INTEGER NOT NULL,
   "until" INTEGER NOT NULL,
@@ -425,9 +436,11 @@ CREATE TABLE "flights__visibility__view__log" (
   "ixd__miles__miles" INTEGER NOT NULL,
   "identity" BLOB NOT NULL,
   "w" INTEGER NOT NULL,
+  "since" INTEGER,
+  "c" INTEGER,
   PRIMARY KEY ("t", "ixd__miles__miles", "identity")
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('flights', 'flights__visibility__view', 0);
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon", "filed") VALUES ('flights', 'flights__visibility__view', 0, 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'flights',
   'airlines',
@@ -440,7 +453,7 @@ row.name	String
 index carrier	the primary index
 index carrier.carrier	column 1 (text ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__airlines__by_carrier', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -461,7 +474,7 @@ row.tzone	Option<String>
 index faa	the primary index
 index faa.faa	column 1 (text ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__airports__by_faa', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -483,7 +496,7 @@ row.engine	String
 index tailnum	the primary index
 index tailnum.tailnum	column 1 (text ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__planes__by_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -500,7 +513,7 @@ index table	the primary index
 index table.table	column 1 (text ascending)
 rows	one row a key
 history	kept',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__files_loaded__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -519,7 +532,7 @@ index day.month	column 1 (integer ascending)
 index day.day	column 2 (integer ascending)
 rows	one row a key
 history	kept',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__days_amended__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -545,7 +558,7 @@ index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (integer ascending)
 index key.key_2	column 3 (integer ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -567,7 +580,7 @@ row.value.3	i64
 index carrier	the primary index
 index carrier.key	column 1 (text ascending)
 rows	any number of rows a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day__by_carrier', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -593,7 +606,7 @@ index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (integer ascending)
 index key.key_2	column 3 (integer ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_carrier_and_day_join_airlines_sum_by_key__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -619,7 +632,7 @@ index delay_minutes	a secondary index
 index delay_minutes.delay_minutes	column 1 (integer descending)
 rows	any number of rows a key
 history	kept',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__carrier_days__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -641,7 +654,7 @@ index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -660,7 +673,7 @@ row.miles	i64
 index origin	the primary index
 index origin.origin	column 1 (text ascending)
 rows	any number of rows a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route_map__by_origin', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -679,7 +692,7 @@ row.miles	i64
 index dest	the primary index
 index dest.dest	column 1 (text ascending)
 rows	any number of rows a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_route_map_join_airports_plus_flights_sum_by_route_map_plus_flights_sum_by_route_map_join_airports_map_negate__by_dest', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -702,7 +715,7 @@ index flights	a secondary index
 index flights.flights	column 1 (integer descending)
 rows	any number of rows a key
 history	kept',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__routes__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -721,7 +734,7 @@ row.value.1.1	i64
 index key	the primary index
 index key.key	column 1 (text or none ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -738,7 +751,7 @@ row.miles	i64
 index tailnum	the primary index
 index tailnum.tailnum	column 1 (text or none ascending)
 rows	any number of rows a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum_map__by_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -760,7 +773,7 @@ row.engine	String
 index some_tailnum	the primary index
 index some_tailnum.key	column 1 (text or none ascending)
 rows	any number of rows a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__planes__by_some_tailnum', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -779,7 +792,7 @@ row.value.1.1	i64
 index key	the primary index
 index key.key	column 1 (text or none ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_tailnum_map_join_planes_plus_flights_sum_by_tailnum_map_plus_flights_sum_by_tailnum_map_join_planes_map_negate_sum_by_manufacturer__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -798,7 +811,7 @@ index flights	a secondary index
 index flights.flights	column 1 (integer descending)
 rows	any number of rows a key
 history	kept',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__manufacturers__view', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -822,7 +835,7 @@ index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -844,7 +857,7 @@ index key	the primary index
 index key.key_0	column 1 (text ascending)
 index key.key_1	column 2 (text ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour__by_key', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -873,7 +886,7 @@ index hour	the primary index
 index hour.origin	column 1 (text ascending)
 index hour.time_hour	column 2 (text ascending)
 rows	any number of rows a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__weather__by_hour', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -894,7 +907,7 @@ row.value.1.3	i64
 index key	the primary index
 index key.key	column 1 (integer ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__flights_sum_by_hour_join_weather_sum_by_key__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -913,7 +926,7 @@ index miles	the primary index
 index miles.miles	column 1 (integer ascending)
 rows	any number of rows a key
 history	kept',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('flights', 'flights__visibility__view', 0);
-INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('flights', 0, 0, 2);
+INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('flights', 0, 0, 3);

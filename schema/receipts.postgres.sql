@@ -164,7 +164,7 @@ row.name	String
 row.price	i64
 index name	the primary index
 index name.name	column 1 (text ascending)
-rows	any number of rows a key', 2);
+rows	any number of rows a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__products__by_name', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'receipts', E'line_items', E'by_product_name', E'receipts__line_items__by_product_name', E'1a642ca2ab6ab3a444fcf2e219deb595', E'row	LineItem
@@ -173,7 +173,7 @@ row.product_name	String
 row.qty	i64
 index product_name	the primary index
 index product_name.product_name	column 1 (text ascending)
-rows	any number of rows a key', 2);
+rows	any number of rows a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__line_items__by_product_name', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'receipts', E'products_join_line_items_sum_by_basket_id', E'groups', E'receipts__products_join_line_items_sum_by_basket_id__groups', E'bf9908ddb3fd03545cf9620574a2e97a', E'row	Keyed
@@ -183,7 +183,7 @@ row.value.0	i64
 row.value.1	i64
 index key	the primary index
 index key.key	column 1 (integer ascending)
-rows	one row a key', 2);
+rows	one row a key', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__products_join_line_items_sum_by_basket_id__groups', 0);
 INSERT INTO "deltaview"."deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version")
   VALUES (E'receipts', E'receipts', E'view', E'receipts__receipts__view', E'1798f5ab5e479c828d4f8e0355801051', E'row	Receipt
@@ -192,6 +192,6 @@ row.text	String
 index basket_id	the primary index
 index basket_id.basket_id	column 1 (integer ascending)
 rows	any number of rows a key
-history	kept', 2);
+history	kept', 3);
 INSERT INTO "deltaview"."deltaview_last_update" ("graph", "table_name", "t") VALUES (E'receipts', E'receipts__receipts__view', 0);
-INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "complete", "format_version") VALUES (E'receipts', 0, 0, 2);
+INSERT INTO "deltaview"."deltaview_clock" ("graph", "t", "complete", "format_version") VALUES (E'receipts', 0, 0, 3);

@@ -118,6 +118,7 @@ CREATE TABLE IF NOT EXISTS "deltaview_history" (
   "graph" TEXT NOT NULL,
   "table_name" TEXT NOT NULL,
   "horizon" INTEGER NOT NULL,
+  "filed" INTEGER NOT NULL,
   PRIMARY KEY ("graph", "table_name")
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE "receipts__receipts__view__versions" (
@@ -142,9 +143,11 @@ CREATE TABLE "receipts__receipts__view__log" (
   "ixd__basket_id__basket_id" INTEGER NOT NULL,
   "identity" BLOB NOT NULL,
   "w" INTEGER NOT NULL,
+  "since" INTEGER,
+  "c" INTEGER,
   PRIMARY KEY ("t", "ixd__basket_id__basket_id", "identity")
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "deltaview_history" ("graph", "table_name", "horizon") VALUES ('receipts', 'receipts__receipts__view', 0);
+INSERT INTO "deltaview_history" ("graph", "table_name", "horizon", "filed") VALUES ('receipts', 'receipts__receipts__view', 0, 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
   'receipts',
   'products',
@@ -157,7 +160,7 @@ row.price	i64
 index name	the primary index
 index name.name	column 1 (text ascending)
 rows	any number of rows a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__products__by_name', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -173,7 +176,7 @@ row.qty	i64
 index product_name	the primary index
 index product_name.product_name	column 1 (text ascending)
 rows	any number of rows a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__line_items__by_product_name', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -190,7 +193,7 @@ row.value.1	i64
 index key	the primary index
 index key.key	column 1 (integer ascending)
 rows	one row a key',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__products_join_line_items_sum_by_basket_id__groups', 0);
 INSERT INTO "deltaview_catalog" ("graph", "vertex", "role", "table_name", "fingerprint", "description", "format_version") VALUES (
@@ -206,7 +209,7 @@ index basket_id	the primary index
 index basket_id.basket_id	column 1 (integer ascending)
 rows	any number of rows a key
 history	kept',
-  2
+  3
 );
 INSERT INTO "deltaview_written" ("graph", "table_name", "t") VALUES ('receipts', 'receipts__receipts__view', 0);
-INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('receipts', 0, 0, 2);
+INSERT INTO "deltaview_clock" ("graph", "t", "complete", "format_version") VALUES ('receipts', 0, 0, 3);

@@ -11,7 +11,7 @@ use crate::error::Context;
 use crate::history;
 
 /// The oldest format of tables that can be read: before it their rows and the columns of their keys were written otherwise.
-const OLDEST_FORMAT: i64 = 2;
+const OLDEST_FORMAT: i64 = 3;
 
 /// The columns of the catalog, as they are read.
 pub(crate) const ENTRY_COLUMNS: &str = "\"graph\", \"vertex\", \"role\", \"table_name\", \"fingerprint\", \"description\", \"format_version\"";

@@ -13,6 +13,7 @@ use crate::error::Context;
 use crate::feed;
 use crate::fetch::Reader;
 use crate::history::History;
+use crate::history::Instant;
 use crate::hot::HotSet;
 use crate::packed::Packing;
 use crate::ranges::Searches;
@@ -35,6 +36,8 @@ pub(crate) struct DrawnTime {
     pub(crate) time: i64,
     /// Whether somebody may follow a view of the graph.
     may_be_followed: bool,
+    /// The newest instant of the graph, if it is known: of the time before until its own is entered.
+    pub(crate) instant: Option<Instant>,
 }
 
 impl DrawnTime {
@@ -43,6 +46,7 @@ impl DrawnTime {
         Self {
             time,
             may_be_followed: true,
+            instant: None,
         }
     }
 
@@ -274,18 +278,18 @@ impl Engine {
                 self.last.set(Some(next));
                 return Ok(Some(next));
             }
-            let (last, next) = (next.time - 1, next.time);
+            let (last, time) = (next.time - 1, next.time);
             let sql = "UPDATE \"deltaview_clock\" SET \"t\" = ?2, \"complete\" = ?2 \
                        WHERE \"graph\" = ?1 AND \"t\" = ?3 AND \"complete\" = ?3 \
                        AND NOT EXISTS (SELECT 1 FROM \"deltaview_cursors\" WHERE \"graph\" = ?1)";
             let updated = conn
                 .prepare_cached(sql)
-                .and_then(|mut statement| statement.execute((graph, next, last)))
+                .and_then(|mut statement| statement.execute((graph, time, last)))
                 .context(|| self.writing_time())?;
             if updated > 0 {
                 let drawn = DrawnTime {
-                    time: next,
                     may_be_followed: false,
+                    ..next
                 };
                 self.last.set(Some(drawn));
                 return Ok(Some(drawn));
@@ -305,7 +309,18 @@ impl Engine {
         Ok(drawn)
     }
 
-    /// Nothing is known of the last time any more: it is drawn in another way, or its transaction may be taken back.
+    /// The time that was drawn last, if more is known of it than the number.
+    pub(crate) fn last_drawn(&self, time: i64) -> Option<DrawnTime> {
+        self.last.get().filter(|drawn| drawn.time == time)
+    }
+
+    /// When it is complete is entered.
+    pub(crate) fn note_instant(&self, drawn: DrawnTime, instant: Instant) {
+        let instant = Some(instant);
+        self.last.set(Some(DrawnTime { instant, ..drawn }));
+    }
+
+    /// Nothing is known of the last time any more: it is drawn in another way, or its transaction is or may be taken back.
     pub(crate) fn forget_drawn(&self) -> Option<DrawnTime> {
         self.last.take()
     }

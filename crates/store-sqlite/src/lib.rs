@@ -43,9 +43,9 @@
 //! | --- | --- |
 //! | `<view>__versions` | what a row was before, valid for `since <= t < until`: its key, `until`, `identity`, `since`, `c`, `node` |
 //! | `<view>__rows` | the data of those rows, once each, and how many versions have it |
-//! | `<view>__log` | what each time `t` has added to the weight of a row, `w` |
+//! | `<view>__log` | what each time `t` has added to the weight of a row, `w`; and `since` and `c` of the version that ended so, until it is put among the others |
 //! | `deltaview_instants` | when each time was committed: `at`, in microseconds since 1970, and the number of the commit |
-//! | `deltaview_history` | the first time that each view can be read as of: its horizon |
+//! | `deltaview_history` | the first time that each view can be read as of, its horizon; and up to when its versions are `filed` |
 //!
 //! A state table is clustered by its index columns and the row's identity. `data` is the row in CBOR, and NULL where
 //! `identity` is the row itself (up to 64 bytes); `c` is the weight. A table with one row a key has neither `identity`

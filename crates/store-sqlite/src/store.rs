@@ -262,6 +262,18 @@ impl SqliteStore {
         change: &Change,
         options: &CommitOptions,
     ) -> Result<Committed, Error> {
+        let committed = self.commit_at_once(change, options);
+        if committed.is_err() {
+            self.engine.forget_drawn();
+        }
+        committed
+    }
+
+    fn commit_at_once(
+        &mut self,
+        change: &Change,
+        options: &CommitOptions,
+    ) -> Result<Committed, Error> {
         let doing = || {
             format!(
                 "committing a change of graph `{}`",

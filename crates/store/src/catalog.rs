@@ -11,10 +11,11 @@ use crate::{Error, ErrorKind};
 /// The version of the format of the tables. A database of a newer one is not opened, and one that is older than a store can
 /// read is not either: see [`refuse_older`].
 ///
+/// - 3: in SQLite the log of a view with history has the versions that are not filed yet. Postgres writes what it wrote before.
 /// - 2: in SQLite a number of 64 bits without sign is an integer in the columns of keys, and a row is stored without the
 ///   whole of its key. Postgres writes what it wrote before.
 /// - 1: the first.
-pub const FORMAT_VERSION: i64 = 2;
+pub const FORMAT_VERSION: i64 = 3;
 
 /// What the catalog has of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS \"deltaview_history\" (
   \"graph\" TEXT NOT NULL,
   \"table_name\" TEXT NOT NULL,
   \"horizon\" INTEGER NOT NULL,
+  \"filed\" INTEGER NOT NULL,
   PRIMARY KEY (\"graph\", \"table_name\")
 ) STRICT, WITHOUT ROWID;
 ";
@@ -96,11 +97,14 @@ fn table_sql(schema: &TableSchema) -> String {
     let mut lines = vec!["\"t\" INTEGER NOT NULL".to_string()];
     columns(&mut lines);
     lines.push("\"w\" INTEGER NOT NULL".to_string());
+    for name in [SINCE, COUNT] {
+        lines.push(format!("{} INTEGER", quote(name)));
+    }
     sql += &create(&log_of(schema), lines, &key(&primary, &["t"], &[IDENTITY]));
 
     let [graph, table] = [&schema.graph, &schema.name(None)].map(|text| literal(text));
     sql + &format!(
-        "INSERT INTO \"deltaview_history\" (\"graph\", \"table_name\", \"horizon\") VALUES ({graph}, {table}, 0);\n"
+        "INSERT INTO \"deltaview_history\" (\"graph\", \"table_name\", \"horizon\", \"filed\") VALUES ({graph}, {table}, 0, 0);\n"
     )
 }
 

@@ -13,12 +13,13 @@ use deltaview_store::history::{next_instant, sweep_at_most};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
+use super::file::is_unfiled;
 use super::{IDENTITY, UNTIL, log_of, primary_columns, quote, rows_of, versions_of};
 use crate::error::Context;
 
 /// The statements that sweep a history.
 pub(super) struct Sweep {
-    /// The oldest rows of the log, up to a time.
+    /// The oldest rows of the log, up to a time, with whether they have a version that is not filed.
     oldest: String,
     /// Deletes a version by its key, `until` and the identity.
     version: String,
@@ -49,7 +50,8 @@ impl Sweep {
         let order = columns.join(", ");
         Self {
             oldest: format!(
-                "SELECT {order} FROM {log} WHERE \"t\" <= ?1 ORDER BY {} LIMIT ?2",
+                "SELECT {order}, {} FROM {log} WHERE \"t\" <= ?1 ORDER BY {} LIMIT ?2",
+                is_unfiled(schema),
                 ordered(schema)
             ),
             version: format!(
@@ -70,10 +72,11 @@ impl Sweep {
     fn step(&self, conn: &Connection, horizon: i64, rows: usize) -> rusqlite::Result<Swept> {
         let limit = i64::try_from(rows).unwrap_or(i64::MAX);
         let mut oldest = conn.prepare_cached(&self.oldest)?;
-        let columns = oldest.column_count();
-        let keys: Vec<Vec<Value>> = oldest
+        let columns = oldest.column_count() - 1;
+        let keys: Vec<(Vec<Value>, bool)> = oldest
             .query_map((horizon, limit), |row| {
-                (0..columns).map(|column| row.get(column)).collect()
+                let key = (0..columns).map(|column| row.get(column));
+                Ok((key.collect::<rusqlite::Result<_>>()?, row.get(columns)?))
             })?
             .collect::<rusqlite::Result<_>>()?;
         let mut version = conn.prepare_cached(&self.version)?;
@@ -81,8 +84,8 @@ impl Sweep {
         let mut unused = conn.prepare_cached(&self.row)?;
         let mut log = conn.prepare_cached(&self.log)?;
         let mut gone = keys.len();
-        for key in &keys {
-            let is_version = version.execute(params_from_iter(key))? > 0;
+        for (key, is_unfiled) in &keys {
+            let is_version = *is_unfiled || version.execute(params_from_iter(key))? > 0;
             gone += usize::from(is_version);
             if is_version && is_hash(key) {
                 let left: Option<i64> = release
@@ -121,34 +124,49 @@ fn without_time(key: &[Value]) -> impl Iterator<Item = &Value> {
 }
 
 /// A time that is complete, as it is entered.
-pub(super) struct Instant {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instant {
     /// When it was committed, in microseconds since 1970.
     at: i64,
     /// How many times of the graph are complete, with it.
     n: i64,
 }
 
-/// Enters the instant of a time that is complete with the transaction. Instants never run backwards.
-pub(super) fn enter_instant(conn: &Connection, graph: &Graph, time: i64) -> Result<Instant, Error> {
+/// Enters the instant of a time that is complete with the transaction. Instants never run backwards: they follow the last
+/// one, which is looked up where it is not known.
+pub(super) fn enter_instant(
+    conn: &Connection,
+    graph: &Graph,
+    time: i64,
+    last: Option<Instant>,
+) -> Result<Instant, Error> {
     let doing = || {
         let graph = graph.name();
         format!("writing the instant of time {time} of graph `{graph}`")
     };
-    let sql = "SELECT \"at\", \"n\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 ORDER BY \"t\" DESC LIMIT 1";
-    let last: Option<(i64, i64)> = conn
-        .prepare_cached(sql)
-        .and_then(|mut statement| {
-            let last = statement.query_row([graph.name()], |row| Ok((row.get(0)?, row.get(1)?)));
-            last.optional()
-        })
-        .context(doing)?;
-    let at = next_instant(last.map(|(at, _)| at), SystemTime::now());
-    let n = last.map_or(0, |(_, n)| n) + 1;
+    let last = match last {
+        None => newest_instant(conn, graph.name()).context(doing)?,
+        known => known,
+    };
+    let at = next_instant(last.map(|last| last.at), SystemTime::now());
+    let n = last.map_or(0, |last| last.n) + 1;
     let sql = "INSERT INTO \"deltaview_instants\" (\"graph\", \"t\", \"at\", \"n\") VALUES (?1, ?2, ?3, ?4)";
     conn.prepare_cached(sql)
         .and_then(|mut statement| statement.execute((graph.name(), time, at, n)))
         .context(doing)?;
     Ok(Instant { at, n })
+}
+
+fn newest_instant(conn: &Connection, graph: &str) -> rusqlite::Result<Option<Instant>> {
+    let sql = "SELECT \"at\", \"n\" FROM \"deltaview_instants\" WHERE \"graph\" = ?1 ORDER BY \"t\" DESC LIMIT 1";
+    let instant = |row: &rusqlite::Row<'_>| {
+        Ok(Instant {
+            at: row.get(0)?,
+            n: row.get(1)?,
+        })
+    };
+    let mut newest = conn.prepare_cached(sql)?;
+    newest.query_row([graph], instant).optional()
 }
 
 /// Forgets what a retention does not keep of a view: its horizon moves, and some of what is behind it is swept up. The time

@@ -8,6 +8,7 @@ use deltaview_zset::{Weight, ZSet};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+use super::file::{may_be_unfiled, unfiled};
 use super::read::{PastScan, decode, kept_data, reading, version_row};
 use super::{
     DATA, IDENTITY, NODE, UNTIL, index_columns, log_of, primary_columns, quote, versions_of,
@@ -199,8 +200,8 @@ pub(super) fn versions<T: Row, K: IndexKey>(
     Ok(found)
 }
 
-/// The versions of a key that ended between two times. By a further index they are looked for at each node, as there is no
-/// index that begins with it.
+/// The versions of a key that ended between two times, filed or not. By a further index they are looked for at each node, as
+/// there is no index that begins with it.
 fn ended_sql(schema: &TableSchema, position: usize, columns: usize) -> String {
     let names = index_columns(schema, position).0;
     let mut terms: Vec<String> = (1..)
@@ -216,7 +217,14 @@ fn ended_sql(schema: &TableSchema, position: usize, columns: usize) -> String {
     let order = format!("ORDER BY v.{until} DESC, v.{identity} DESC");
     if position == 0 {
         let terms = terms.join(" AND ");
-        return format!("SELECT {row}, v.{until} FROM {versions} AS v WHERE {terms} {order}");
+        let filed = format!("SELECT {row}, v.{until} FROM {versions} AS v WHERE {terms}");
+        if !may_be_unfiled(schema) {
+            return format!("{filed} {order}");
+        }
+        let unfiled = unfiled(schema, &format!("?{}", columns + 1));
+        return format!(
+            "{filed} UNION ALL SELECT {row}, v.{until} FROM {unfiled} AS v WHERE {terms} ORDER BY 5 DESC, 1 DESC"
+        );
     }
     let node = quote(NODE);
     terms.insert(0, format!("v.{node} = n.{node}"));

@@ -7,18 +7,19 @@
 //! | --- | --- |
 //! | `<view>__versions` | what a row was before: valid for `since <= t < until` |
 //! | `<view>__rows` | the data of those rows, once each, and how many versions have it; none for rows that are their identity |
-//! | `<view>__log` | what each time added to the weights, for deltas and times |
+//! | `<view>__log` | what each time added to the weights, for deltas and times; and the versions that are not [filed](file) yet |
 //! | `deltaview_instants` | when each time was committed, in microseconds since 1970 |
-//! | `deltaview_history` | the time before which a view is forgotten: its horizon |
+//! | `deltaview_history` | the time before which a view is forgotten: its horizon; and up to when its versions are filed |
 //!
-//! Versions are clustered by key and `until`, so that those of a key lie together and the log, which has the time at which
-//! each one ended, leads to it. Reads as of a time go by an index that begins with the [fork node](deltaview_store::history::fork_node) of the version:
-//! those that are valid at a time are at the nodes of one path through a binary tree, and at each node in the order of the
-//! key.
+//! Versions that are filed are clustered by key and `until`, so that those of a key lie together and the log, which has the
+//! time at which each one ended, leads to it. Reads as of a time go by an index that begins with the
+//! [fork node](deltaview_store::history::fork_node) of the version: those that are valid at a time are at the nodes of one
+//! path through a binary tree, and at each node in the order of the key.
 //!
 //! What is read of the past is read with the horizon, from one state: what was forgotten is an error, never a gap.
 
 pub(crate) mod ddl;
+mod file;
 mod follow;
 mod forget;
 mod log;
@@ -27,6 +28,9 @@ mod store;
 mod write;
 
 pub(crate) use follow::PastLog;
+pub(crate) use forget::Instant;
+
+use std::cell::Cell;
 
 use deltaview_graph::{Commit, Retention, TableWrites};
 use deltaview_schema::TableSchema;
@@ -34,6 +38,7 @@ use deltaview_store::Error;
 use rusqlite::Connection;
 
 use crate::engine::Engine;
+use crate::error::Context;
 use crate::statements::{
     COUNT, DATA, IDENTITY, Ordered, index_columns, key_columns, quote, stored_name,
 };
@@ -41,11 +46,16 @@ use crate::statements::{
 pub(crate) const SINCE: &str = "since";
 const UNTIL: &str = "until";
 const NODE: &str = "node";
+/// Up to when the versions in the log are filed.
+const FILED: &str = "filed";
 
 /// The statements of the history of one table.
 pub(crate) struct History {
     write: write::Statements,
+    file: file::Statements,
     sweep: forget::Sweep,
+    /// How many versions are not filed, as far as it is known: once they were counted, and without those of others.
+    unfiled: Cell<Option<usize>>,
 }
 
 impl History {
@@ -53,6 +63,8 @@ impl History {
     pub(crate) fn of(schema: &TableSchema) -> Option<Self> {
         schema.history.then(|| Self {
             write: write::Statements::of(schema),
+            file: file::Statements::of(schema),
+            unfiled: Cell::new(None),
             sweep: forget::Sweep::of(schema),
         })
     }
@@ -64,7 +76,22 @@ impl History {
         writes: &TableWrites<'_>,
         time: i64,
     ) -> Result<(), Error> {
-        write::write(conn, &self.write, writes, time)
+        let schema = writes.schema();
+        let at_once = writes.rows() >= file::MOST || !file::may_be_unfiled(schema);
+        let logged = write::write(conn, &self.write, (writes, time), at_once)?;
+        if logged == 0 {
+            return Ok(());
+        }
+        let unfiled = match self.unfiled.get() {
+            Some(before) => before + logged,
+            None => self.file.count(conn).context(|| file::filing(schema))?,
+        };
+        let is_due = unfiled >= file::MOST;
+        if is_due {
+            self.file.file(conn, &self.write.close, (schema, time))?;
+        }
+        self.unfiled.set(Some(if is_due { 0 } else { unfiled }));
+        Ok(())
     }
 }
 
@@ -80,7 +107,12 @@ impl Engine {
         if !self.graph.has_history() {
             return Ok(());
         }
-        let instant = forget::enter_instant(conn, &self.graph, time)?;
+        let drawn = self.last_drawn(time);
+        let last = drawn.and_then(|drawn| drawn.instant);
+        let instant = forget::enter_instant(conn, &self.graph, time, last)?;
+        if let Some(drawn) = drawn {
+            self.note_instant(drawn, instant);
+        }
         for table in self.graph.tables() {
             let retention = table.retention().unwrap_or(Retention::Forever);
             let Some(history) = &self.tables[&table.id()].history else {

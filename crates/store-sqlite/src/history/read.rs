@@ -1,5 +1,5 @@
-//! Reading a view as it was, lazily: the present rows that were there already, and the versions at the nodes of the path to
-//! the time, merged in the order of the index. Each of these streams is read page by page, all within one read
+//! Reading a view as it was, lazily: the present rows that were there already, the versions at the nodes of the path to
+//! the time, and those that are not filed, merged in the order of the index. Each of these streams is read page by page, all within one read
 //! transaction.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,6 +15,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use super::ddl::{index_name, version_columns};
+use super::file::{may_be_unfiled, unfiled};
 use super::{
     COUNT, DATA, IDENTITY, SINCE, UNTIL, index_columns, primary_columns, quote, rows_of,
     versions_of,
@@ -52,8 +53,8 @@ pub(super) struct PastScan<'c, T, K> {
     /// Where reading stops.
     end: ops::Bound<K>,
     streams: Vec<Stream<K, T>>,
-    /// What rows are ordered by, in the table itself and at a node.
-    orders: [Ordered; 2],
+    /// What rows are ordered by, in the table itself, at a node and in the log.
+    orders: [Ordered; 3],
     /// The statements: they differ by the place, and by the columns that a range has fixed and bounded.
     statements: BTreeMap<(Kind, Form), Rc<str>>,
     /// Whether the heads of the streams were read.
@@ -81,6 +82,8 @@ enum Kind {
     UpTo,
     /// A node behind the time: what had begun then.
     Behind,
+    /// The versions that are not filed: what had begun, and was not over then.
+    Unfiled,
 }
 
 impl Kind {
@@ -101,16 +104,18 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
     ) -> Self {
         let is_empty = bounds.is_empty() || time <= 0;
         let reverse = order == Order::Backward;
-        let orders = [
-            index_columns(schema, position),
-            version_columns(schema, position),
-        ];
+        let at_node = version_columns(schema, position);
+        let unfiled = Ordered(at_node.0[1..].to_vec());
+        let orders = [index_columns(schema, position), at_node, unfiled];
         let ranges = ranges_of(&bounds, order, &orders[0], schema.index_at(position));
         let is_one_key = matches!((&bounds.start, &bounds.end), (ops::Bound::Included(start), ops::Bound::Included(end)) if start == end);
         let end = if reverse { bounds.start } else { bounds.end };
         let mut streams = Vec::new();
         if !is_empty {
             streams.push(Stream::new(Kind::Present, None, &ranges));
+        }
+        if !is_empty && may_be_unfiled(schema) {
+            streams.push(Stream::new(Kind::Unfiled, None, &ranges));
         }
         if is_empty {
             // Nothing to read.
@@ -233,7 +238,11 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
     }
 
     fn order(&self, kind: Kind) -> &Ordered {
-        &self.orders[usize::from(kind.is_node())]
+        match kind {
+            Kind::Present | Kind::FirstOver => &self.orders[0],
+            Kind::UpTo | Kind::Behind => &self.orders[1],
+            Kind::Unfiled => &self.orders[2],
+        }
     }
 
     /// The statement that reads a range.
@@ -274,6 +283,10 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
                 let also = if is_behind { had_begun } else { was_not_over };
                 (versions, range.filter_and(order, self.reverse, also))
             }
+            Kind::Unfiled => (
+                unfiled(schema, &format!("?{time}")),
+                range.filter_and(order, self.reverse, had_begun),
+            ),
         };
         let mut columns = String::new();
         for name in order.names() {
@@ -281,7 +294,7 @@ impl<'c, T: Row, K: IndexKey> PastScan<'c, T, K> {
             columns.push_str(name);
         }
         let index = match kind {
-            Kind::Present | Kind::FirstOver => String::new(),
+            Kind::Present | Kind::FirstOver | Kind::Unfiled => String::new(),
             // SQLite knows no better: it might look at all versions of a key.
             Kind::UpTo | Kind::Behind => {
                 let index = index_name(schema, schema.index_at(self.position));

@@ -1,14 +1,15 @@
-//! Writes what changes of a table with history, row by row: what a row was becomes a version, the log gets what was added,
-//! and the row itself has `since`. All of it is inside of the transaction of the commit.
+//! Writes what changes of a table with history, row by row: what a row was becomes a version, which is [filed](super::file)
+//! at once or with others, the log gets what was added, and the row itself has `since`. All of it is inside of the transaction of the commit.
 
 use deltaview_graph::{TableWrites, TickError, TickErrorKind, Write};
 use deltaview_schema::{Identity, KeyValue, TableSchema};
+use deltaview_store::Error;
 use deltaview_store::history::fork_node;
-use deltaview_store::{Error, ErrorKind};
 use deltaview_zset::{Weight, WeightOverflow};
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
+use super::file::check_since;
 use super::{
     COUNT, DATA, IDENTITY, NODE, SINCE, UNTIL, key_columns, log_of, primary_columns, quote,
     rows_of, stored_name, versions_of,
@@ -23,10 +24,10 @@ pub(super) struct Statements {
     /// columns of the further indexes; and since when.
     find: String,
     /// Enters a version.
-    close: String,
+    pub(super) close: String,
     /// Keeps the data of a version's row, or counts one version more.
     keep: String,
-    /// Enters what was added to a weight.
+    /// Enters what was added to a weight, with the version that this ends where it is not filed.
     log: String,
     /// Puts a row that is new, or in a table with one row a key another one.
     put: String,
@@ -98,7 +99,7 @@ impl Statements {
             close: insert(&quote(&versions_of(schema)), &close),
             keep: beside(&rows_of(schema), &[], &[IDENTITY, DATA, "n"])
                 + &format!(" ON CONFLICT ({kept}) DO UPDATE SET \"n\" = \"n\" + 1"),
-            log: beside(&log_of(schema), &["t"], &[IDENTITY, "w"]),
+            log: beside(&log_of(schema), &["t"], &[IDENTITY, "w", SINCE, COUNT]),
             put,
             set: format!(
                 "UPDATE {table} SET {} = ?1, {} = ?2 WHERE {}",
@@ -124,16 +125,18 @@ fn insert(table: &str, columns: &[String]) -> String {
     )
 }
 
-/// Writes what an iteration changes of a table with history.
+/// Writes what an iteration changes of a table with history. Returns how many versions ended that are not filed at once.
 pub(super) fn write(
     conn: &Connection,
     statements: &Statements,
-    writes: &TableWrites<'_>,
-    time: i64,
-) -> Result<(), Error> {
+    (writes, time): (&TableWrites<'_>, i64),
+    files_at_once: bool,
+) -> Result<usize, Error> {
     let schema = writes.schema();
     let mut writer = Writer::new(conn, statements, schema, time);
-    writes.for_each(|write| writer.write(write))
+    writer.files_at_once = files_at_once;
+    writes.for_each(|write| writer.write(write))?;
+    Ok(writer.unfiled)
 }
 
 fn writing(schema: &TableSchema, time: i64) -> String {
@@ -147,6 +150,9 @@ fn writing(schema: &TableSchema, time: i64) -> String {
 struct Writer<'a> {
     schema: &'a TableSchema,
     time: i64,
+    files_at_once: bool,
+    /// How many versions ended that are in the log alone.
+    unfiled: usize,
     find: Held<'a>,
     close: Held<'a>,
     keep: Held<'a>,
@@ -181,6 +187,8 @@ impl<'a> Writer<'a> {
         Self {
             schema,
             time,
+            files_at_once: true,
+            unfiled: 0,
             find: Held::new(conn, &statements.find),
             close: Held::new(conn, &statements.close),
             keep: Held::new(conn, &statements.keep),
@@ -233,16 +241,15 @@ impl<'a> Writer<'a> {
                 weight: 1,
                 data: Some(&before.data),
             };
-            self.check_since(before.since)?;
+            check_since(before.since, time, doing)?;
             let secondary = before.secondary.iter().map(|value| Bound(value.into()));
-            self.close(key, &closed, secondary).context(doing)?;
-            self.log(key, closed.identity, -1).context(doing)?;
+            self.end(key, (&closed, -1), secondary).context(doing)?;
         }
         match by {
             Some((secondary, data)) => {
                 self.put(key, &[], (Some(data), None), secondary)
                     .context(doing)?;
-                self.log(key, Identity::of(data), 1).context(doing)
+                self.log(key, (Identity::of(data), 1), None).context(doing)
             }
             None => self.delete(key, &[]).context(doing),
         }
@@ -276,8 +283,8 @@ impl<'a> Writer<'a> {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .context(doing)?;
-        self.log(key, identity, weight).context(doing)?;
         let Some((since, before)) = found else {
+            self.log(key, (identity, weight), None).context(doing)?;
             let row = (data, Some(weight));
             return self
                 .put(key, identity.as_bytes(), row, secondary)
@@ -293,9 +300,9 @@ impl<'a> Writer<'a> {
             weight: before,
             data,
         };
-        self.check_since(since)?;
-        self.close(key, &closed, bind_secondary(secondary, schema))
-            .context(doing)?;
+        check_since(since, time, doing)?;
+        let secondary = bind_secondary(secondary, schema);
+        self.end(key, (&closed, weight), secondary).context(doing)?;
         if sum == 0 {
             self.delete(key, identity.as_bytes()).context(doing)
         } else {
@@ -308,23 +315,11 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Times grow, so a row is from before: or somebody else has written it.
-    fn check_since(&self, since: i64) -> Result<(), Error> {
-        if since < self.time {
-            return Ok(());
-        }
-        let message = format!(
-            "{}: a row there is from time {since}. Something else than deltaview has changed it: restore the file from a \
-             backup, or rebuild it from its inputs",
-            writing(self.schema, self.time)
-        );
-        Err(Error::new(ErrorKind::Corrupt, message))
-    }
-
-    fn close<'v>(
+    /// Ends a version by adding a weight: it is logged, and filed or not.
+    fn end<'v>(
         &mut self,
         key: &'v [KeyValue<'_>],
-        closed: &'v Closed<'_>,
+        (closed, added): (&'v Closed<'_>, Weight),
         secondary: impl Iterator<Item = Bound<'v>>,
     ) -> rusqlite::Result<()>
     where
@@ -332,14 +327,21 @@ impl<'a> Writer<'a> {
     {
         let integer = |value| Bound(ValueRef::Integer(value));
         let identity = || Bound(ValueRef::Blob(closed.identity.as_bytes()));
-        let values = bind_key(key, self.schema).chain([
-            integer(self.time),
-            identity(),
-            integer(closed.since),
-            integer(closed.weight),
-            integer(fork_node(closed.since, self.time)),
-        ]);
-        self.close.execute(values.chain(secondary))?;
+        if self.files_at_once {
+            let values = bind_key(key, self.schema).chain([
+                integer(self.time),
+                identity(),
+                integer(closed.since),
+                integer(closed.weight),
+                integer(fork_node(closed.since, self.time)),
+            ]);
+            self.close.execute(values.chain(secondary))?;
+            self.log(key, (closed.identity, added), None)?;
+        } else {
+            self.unfiled += 1;
+            let version = (closed.since, closed.weight);
+            self.log(key, (closed.identity, added), Some(version))?;
+        }
         if closed.identity.holds_row() {
             return Ok(());
         }
@@ -349,16 +351,23 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Enters what is added to a row, and of a version that is not filed since when it was so, and its weight.
     fn log(
         &mut self,
         key: &[KeyValue<'_>],
-        identity: Identity,
-        weight: Weight,
+        (identity, weight): (Identity, Weight),
+        unfiled: Option<(i64, Weight)>,
     ) -> rusqlite::Result<()> {
         let integer = |value| Bound(ValueRef::Integer(value));
+        let or_null = |value: Option<i64>| Bound(value.map_or(ValueRef::Null, ValueRef::Integer));
         let values = std::iter::once(integer(self.time))
             .chain(bind_key(key, self.schema))
-            .chain([Bound(ValueRef::Blob(identity.as_bytes())), integer(weight)]);
+            .chain([
+                Bound(ValueRef::Blob(identity.as_bytes())),
+                integer(weight),
+                or_null(unfiled.map(|(since, _)| since)),
+                or_null(unfiled.map(|(_, weight)| weight)),
+            ]);
         self.log.execute(values)?;
         Ok(())
     }

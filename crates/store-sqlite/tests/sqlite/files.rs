@@ -171,7 +171,7 @@ fn a_newer_format_is_refused_and_kept() {
 fn an_older_format_is_refused_and_kept() {
     let (temp, shop) = (Temp::new(), shop());
     drop(SqliteStore::open(temp.db(), &shop.graph).unwrap());
-    let sql = "UPDATE deltaview_clock SET format_version = 1";
+    let sql = "UPDATE deltaview_clock SET format_version = 2";
     temp.connection().execute_batch(sql).unwrap();
     let before = temp.bytes();
     for open in EACH_WAY {
@@ -179,7 +179,7 @@ fn an_older_format_is_refused_and_kept() {
         assert_error(
             &error,
             ErrorKind::OlderFormat,
-            &["`shop`", "version 1", "reads 2", "from its inputs"],
+            &["`shop`", "version 2", "reads 3", "from its inputs"],
         );
         assert_eq!(temp.bytes(), before);
     }

@@ -35,6 +35,7 @@ mod handle;
 pub mod interval;
 mod operators;
 mod plan;
+mod spare;
 mod state;
 pub mod tick;
 

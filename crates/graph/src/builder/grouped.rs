@@ -11,7 +11,7 @@ use deltaview_zset::{AbelianGroup, Keyed, Weight, ZSet};
 use super::agg::{self, Aggregator, Divide};
 use super::scope::{Root, Scope};
 use super::{Naming, Stream, Work};
-use crate::operators::{Aggregate, GroupState, Parts};
+use crate::operators::{Aggregate, GroupState, Parts, SpareGroups};
 
 /// A stream grouped by an index: made by [`Stream::group_by`].
 ///
@@ -343,6 +343,7 @@ impl<'g, T: Row, K: IndexKey + Row, S: Scope> Grouped<'g, T, K, S> {
                 parts,
                 make: Arc::new(make),
                 table,
+                spare: SpareGroups::default(),
             };
             let work = Work::operator(aggregate).writing(table);
             let work = inputs.tables.iter().copied().fold(work, Work::reading);

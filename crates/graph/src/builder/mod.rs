@@ -39,7 +39,7 @@ pub(crate) use recursive::RegionId;
 
 use crate::error::{Problem, ProblemKind};
 use crate::handle::{GraphId, Target, ViewHandle};
-use crate::operators::{Aggregate, Arrange, GroupState, Input, KeyedTable};
+use crate::operators::{Aggregate, Arrange, GroupState, Input, KeyedTable, SpareGroups};
 use crate::plan::{TableId, VertexId};
 use crate::state::{NewGroups, TypedTable, new_groups};
 use crate::tick::RowCodec;
@@ -247,6 +247,7 @@ impl Builder {
                     .prepare::<K, Root>(index, &mut agg::Inputs::new(self, stream, at)),
                 make: Arc::new(make),
                 table,
+                spare: SpareGroups::default(),
             };
             let naming = Naming::Derived { suffix };
             let work = Work::operator(count).writing(table);

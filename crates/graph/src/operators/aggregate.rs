@@ -13,6 +13,7 @@ use super::{Apply, CHUNK, ErasedShown, Operator, Reads, TakesChunks};
 use crate::delta::Delta;
 use crate::error::TickErrorKind;
 use crate::plan::TableId;
+use crate::spare::Spare;
 use crate::state::{GroupChange, Places, hash_of, key_text};
 use crate::tick::{Explain, InputSlots, Slot};
 
@@ -96,6 +97,22 @@ pub(crate) struct Aggregate<G, R, A, O, V, U> {
     pub(crate) parts: Parts<G, R, A, O, V>,
     pub(crate) make: Arc<MakeGroup<G, V, U>>,
     pub(crate) table: TableId,
+    pub(crate) spare: SpareGroups<G, A>,
+}
+
+/// What an iteration of many rows fills, and the next one again.
+pub(crate) struct SpareGroups<G, A> {
+    added: Spare<(G, (Weight, A))>,
+    changes: Arc<Spare<GroupChange<G, (Weight, A)>>>,
+}
+
+impl<G, A> Default for SpareGroups<G, A> {
+    fn default() -> Self {
+        Self {
+            added: Spare::default(),
+            changes: Arc::default(),
+        }
+    }
 }
 
 /// What the rows of this iteration add to each group, each group once: in the order of the groups, or in memory as they
@@ -113,9 +130,9 @@ struct Gathered<G, A> {
 }
 
 impl<G: IndexKey, A> Gathered<G, A> {
-    fn with_capacity(rows: usize) -> Self {
+    fn with_capacity(rows: usize, spare: &Spare<(G, (Weight, A))>) -> Self {
         Self {
-            added: Vec::with_capacity(rows.min(1 << 16)),
+            added: spare.take(rows.min(1 << 16)),
             places: (rows > FEW).then(|| Places::with_capacity(rows.min(1 << 16))),
         }
     }
@@ -175,13 +192,13 @@ where
     }
 
     fn apply(&self, apply: &mut Apply<'_>) -> Result<(), TickErrorKind> {
-        let added: Added<G, A> = apply.kept();
+        let mut added: Added<G, A> = apply.kept();
         let state = apply.arrangement::<G, GroupState<G, A>>(self.table);
         let is_shown = apply.are_groups_shown() && state.is_complete();
         let mut out: Delta<U> = Vec::with_capacity(if is_shown { 0 } else { added.len() * 2 });
-        let mut changes = Vec::with_capacity(added.len());
+        let mut changes = self.spare.changes.take(added.len());
         let spots = state.spots(added.iter().map(|(key, _)| key));
-        for ((key, (weight, aggregate)), spot) in added.into_iter().zip(spots) {
+        for ((key, (weight, aggregate)), spot) in added.drain(..).zip(spots) {
             let before = state.row_at(spot).map(|group| &group.value);
             let after = self.combine(&key, before, weight, aggregate)?;
             if !is_shown {
@@ -205,7 +222,8 @@ where
                 });
             }
         }
-        apply.write_groups(self.table, changes)?;
+        self.spare.added.put_back(added);
+        apply.write_groups(self.table, changes, &self.spare.changes)?;
         apply.emit(out);
         Ok(())
     }
@@ -265,7 +283,8 @@ where
                 .as_slice()
         });
         let rows = rows.unwrap_or_default();
-        let mut gathered = before.unwrap_or_else(|| Box::new(Gathered::with_capacity(CHUNK)));
+        let mut gathered =
+            before.unwrap_or_else(|| Box::new(Gathered::with_capacity(CHUNK, &self.spare.added)));
         self.gather(&mut gathered, rows)?;
         Ok(gathered)
     }
@@ -286,7 +305,8 @@ where
         let rows = inputs.get::<Delta<R>>(0);
         let others = linear.other_inputs(inputs);
         let count = rows.map_or(0, Vec::len).saturating_add(others.len());
-        let mut gathered = so_far.unwrap_or_else(|| Gathered::with_capacity(count));
+        let mut gathered =
+            so_far.unwrap_or_else(|| Gathered::with_capacity(count, &self.spare.added));
         self.gather(&mut gathered, rows.map_or(&[], Vec::as_slice))?;
         for (key, adds) in others {
             let group = gathered.group(key.clone(), || linear.zero());

@@ -28,7 +28,7 @@ use deltaview_zset::Keyed;
 
 #[allow(unreachable_pub, reason = "in the signature of a sealed trait")]
 pub use aggregate::Parts;
-pub(crate) use aggregate::{Aggregate, GroupState, Linear, Members};
+pub(crate) use aggregate::{Aggregate, GroupState, Linear, Members, SpareGroups};
 pub(crate) use arrange::Arrange;
 pub(crate) use join::{Join, JoinMap};
 pub(crate) use keyed_table::KeyedTable;
@@ -47,6 +47,7 @@ use crate::change::{Change, Edited};
 use crate::delta::{ArrangedDelta, Delta};
 use crate::error::TickErrorKind;
 use crate::plan::{Plan, TableId, VertexId};
+use crate::spare::Spare;
 use crate::state::{
     Arrangement, Bucket, ErasedDelta, GroupChange, GroupsDelta, Place, Ranked, Span, TableDelta,
     TypedTable, WorkingSet, rows_of,
@@ -524,19 +525,21 @@ impl<'a> Apply<'a> {
         self.write_shared(table, Arc::new(delta))
     }
 
-    /// Writes a change of groups, each once, to the table of an aggregate.
+    /// Writes a change of groups, each once, to the table of an aggregate. The buffer is put back.
     pub(crate) fn write_groups<G: IndexKey + Row, S: Row>(
         &mut self,
         id: TableId,
         groups: Vec<GroupChange<G, S>>,
+        spare: &Arc<Spare<GroupChange<G, S>>>,
     ) -> Result<(), TickErrorKind> {
-        if groups.is_empty() {
-            return Ok(());
+        let is_complete = self.arrangement::<G, Keyed<G, S>>(id).is_complete();
+        if groups.is_empty() || !is_complete {
+            let rows = rows_of(&groups);
+            spare.put_back(groups);
+            return self.write(id, rows);
         }
-        if !self.arrangement::<G, Keyed<G, S>>(id).is_complete() {
-            return self.write(id, rows_of(&groups));
-        }
-        self.tables.push((id, Box::new(GroupsDelta::new(groups))));
+        let delta = GroupsDelta::new(groups, Arc::clone(spare));
+        self.tables.push((id, Box::new(delta)));
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use deltaview_zset::{Keyed, Weight};
 use super::keyed_rows::Spot;
 use super::{Arrangement, ErasedArrangement, ErasedDelta, TableDelta, Visit};
 use crate::delta::ArrangedDelta;
+use crate::spare::Spare;
 use crate::tick::{RowChange, Slot, Write};
 
 /// The change of one group. `G` is its key, `S` its state.
@@ -46,14 +47,26 @@ pub(crate) fn rows_of<G: IndexKey + Row, S: Row>(
 /// The change of a table of groups.
 pub(crate) struct GroupsDelta<G, S> {
     groups: Vec<GroupChange<G, S>>,
+    /// Where the buffer of the groups comes from.
+    spare: Arc<Spare<GroupChange<G, S>>>,
     rows: OnceLock<TableDelta<G, Keyed<G, S>>>,
+}
+
+impl<G, S> Drop for GroupsDelta<G, S> {
+    fn drop(&mut self) {
+        self.spare.put_back(std::mem::take(&mut self.groups));
+    }
 }
 
 impl<G: IndexKey + Row, S: Row> GroupsDelta<G, S> {
     /// Of groups that differ from before, each once.
-    pub(crate) fn new(groups: Vec<GroupChange<G, S>>) -> Self {
+    pub(crate) fn new(
+        groups: Vec<GroupChange<G, S>>,
+        spare: Arc<Spare<GroupChange<G, S>>>,
+    ) -> Self {
         Self {
             groups,
+            spare,
             rows: OnceLock::new(),
         }
     }

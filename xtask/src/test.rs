@@ -20,6 +20,15 @@ const ON_POSTGRES: &str = "on_postgres::";
 /// The part of a test's path by which it says that it makes a server of its own.
 const OWN_SERVER: &str = "on_postgres::own_server::";
 
+/// By which nextest is told how many tests run at once.
+const TEST_THREADS: &str = "NEXTEST_TEST_THREADS";
+
+/// How many tests run at once: more than there are processors, for many wait for a lease to end or for a server.
+fn threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    processors + processors.div_ceil(2)
+}
+
 /// Runs the doctests, then all other tests, passing `runner_args` on to the latter's runner.
 pub(crate) fn run(runner_args: &[String], postgres: Postgres) -> Result<()> {
     let server = match postgres {
@@ -42,7 +51,11 @@ pub(crate) fn run(runner_args: &[String], postgres: Postgres) -> Result<()> {
         None => Some(ON_POSTGRES),
         Some(server) => (!server.has_programs()).then_some(OWN_SERVER),
     };
-    let others = with_server(runner.command(runner_args, left_out));
+    let mut others = runner.command(runner_args, left_out);
+    if std::env::var_os(TEST_THREADS).is_none() {
+        others.env(TEST_THREADS, threads().to_string());
+    }
+    let others = with_server(others);
     match left_out {
         None => {}
         Some(OWN_SERVER) => eprintln!(

@@ -53,6 +53,6 @@ pub use state::WorkingSet;
 pub use state::history::Version;
 pub use state::scan::{Bounds, Order, Page};
 pub use tick::{
-    Changes, Commit, Explanation, Fetch, FetchKeys, FetchRange, JournalEntry, JournalKind,
+    Changes, Commit, Explanation, Fetch, FetchKeys, FetchRange, JournalEntry, JournalKind, Pushed,
     RangeStart, Rederivation, Rederived, RowChange, Stages, Step, TableWrites, Tick, Write,
 };

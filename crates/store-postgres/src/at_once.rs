@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use deltaview_graph::{Change, WorkingSet};
+use deltaview_graph::Change;
 use deltaview_store::{CommitOptions, Committed, Error, ErrorKind};
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::commit_points::{self, Work};
 use crate::ddl::COMMITS;
 use crate::error::{Context, is_in_doubt};
+use crate::hot::Hot;
 use crate::lent::Lent;
 use crate::pipeline::in_order;
 use crate::scope::{Connection, Kind, Scope};
@@ -21,7 +22,8 @@ use crate::write::Expected;
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Inner {
-    /// One attempt. Nothing that was read before is trusted: somebody else may have committed since.
+    /// One attempt. What is kept of the state is trusted only if nobody else has committed since: otherwise it is [`Stale`],
+    /// and gone.
     pub(crate) async fn commit_once(
         &self,
         change: &Change,
@@ -30,12 +32,16 @@ impl Inner {
         deadline: &Deadline,
     ) -> Result<Committed, Error> {
         commit_points::at(Work::AtOnce);
-        let mut state = WorkingSet::partial(&self.engine.graph);
+        let engine = &self.engine;
+        // A time of the caller's own need not follow the last one.
+        let follows = options.time().input_time.is_none();
+        let kept = follows.then(|| self.hot.take()).flatten();
+        let was_kept = kept.is_some();
+        let mut hot = kept.unwrap_or_else(|| Hot::nothing(&engine.graph));
         let connection = Lent::new(self.connection_within(deadline).await?);
         let scope = Scope::new(&connection, Kind::Write).patient(deadline.patience());
         let mut ticket = None;
-        let engine = &self.engine;
-        let ran = engine.run(&scope, &mut ticket, &mut state, change, options);
+        let ran = engine.run(&scope, &mut ticket, &mut hot, change, options);
         let commit = match ran.await {
             Ok(commit) => commit,
             Err(error) => {
@@ -44,7 +50,11 @@ impl Inner {
                 return Err(self.as_timeout(error, deadline, lent.client()).await);
             }
         };
-        let written = engine.write(&scope, &mut ticket, options, &commit, expected);
+        if self.hot.is_on() {
+            hot.count(&engine.graph, &commit)?;
+        }
+        let of = (options, hot.of.as_deref());
+        let written = engine.write(&scope, &mut ticket, of, &commit, expected);
         let written = written.await;
         let is_sent = scope.is_over();
         drop(scope);
@@ -64,7 +74,12 @@ impl Inner {
             }
         }
         let ticket = ticket.expect("whoever opens gets a ticket");
-        let changes = state.absorb(commit);
+        let changes = hot.state.absorb(commit);
+        if was_kept {
+            self.hot.was_right();
+        }
+        hot.of = Some(ticket.id.clone());
+        self.hot.keep(hot);
         Ok(Committed::new(ticket.time, changes))
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use deltaview_graph::{Change, Commit, Fetch, FetchKeys, Graph, Step, TableId, WorkingSet};
+use deltaview_graph::{Change, Commit, Fetch, FetchKeys, Graph, Step, TableId};
 use deltaview_store::{CommitOptions, Error, ErrorKind, observe};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -14,6 +14,7 @@ use tokio_postgres::types::Type;
 use crate::ddl::CLOCK;
 use crate::error::{Context, from_postgres};
 use crate::fetch::Reader;
+use crate::hot::{Hot, fetched};
 use crate::names::qualified;
 use crate::pipeline::{Failure, Link, Request, in_order};
 use crate::scope::{Connection, Kind, Scope};
@@ -68,10 +69,12 @@ impl Engine {
         &self,
         scope: &Scope<C>,
         ticket: &mut Option<Ticket>,
-        state: &mut WorkingSet,
+        hot: &mut Hot,
         change: &Change,
         options: &CommitOptions,
     ) -> Result<Commit, Error> {
+        let Hot { state, of, bytes } = hot;
+        let of = of.as_deref();
         // Before anything is sent: what can't begin costs nothing.
         let mut step = self.graph.begin(state, change)?;
         loop {
@@ -79,12 +82,13 @@ impl Engine {
                 Step::Done(commit) => return Ok(commit),
                 Step::Fetch(mut fetches, tick) => {
                     observe::fetching(&self.graph, &fetches);
-                    let mut requests = self.opening(scope, ticket, options, true);
+                    let mut requests = self.opening(scope, ticket, (options, of), true);
                     if needs_settings(&fetches) {
                         requests.push(self.settle(scope));
                     }
                     requests.extend(self.answers(self.link(scope), &mut fetches)?);
                     in_order(requests).await?;
+                    *bytes = bytes.saturating_add(fetched(&self.graph, &fetches));
                     tick.resume(fetches)?
                 }
             };
@@ -240,7 +244,7 @@ impl Engine {
         &self,
         scope: &Scope<C>,
         ticket: &mut Option<Ticket>,
-        options: &CommitOptions,
+        (options, of): (&CommitOptions, Option<&str>),
         commit: &Commit,
         expected: Expected,
     ) -> Result<(), Error> {
@@ -260,7 +264,7 @@ impl Engine {
         };
         let was_open = ticket.is_some();
         if !was_open {
-            let mut requests = self.opening(scope, ticket, options, false);
+            let mut requests = self.opening(scope, ticket, (options, of), false);
             requests.extend(writes());
             in_order(requests).await?;
         }

@@ -160,6 +160,7 @@ mod feed;
 mod fetch;
 mod follow;
 mod history;
+mod hot;
 mod json;
 mod lent;
 mod listen;

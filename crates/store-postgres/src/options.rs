@@ -40,6 +40,7 @@ pub struct PostgresOptions {
     pub(crate) listen: Option<Arc<dyn Listen>>,
     pub(crate) json: bool,
     pub(crate) prepare: bool,
+    pub(crate) hot_set: usize,
     pub(crate) deadline: Duration,
 }
 
@@ -51,6 +52,7 @@ impl std::fmt::Debug for PostgresOptions {
             .field("lease", &self.lease)
             .field("json", &self.json)
             .field("prepare", &self.prepare)
+            .field("hot_set", &self.hot_set)
             .field("deadline", &self.deadline)
             .field("listens", &self.listen.is_some())
             .finish()
@@ -65,7 +67,7 @@ impl Default for PostgresOptions {
 
 impl PostgresOptions {
     /// The schema `deltaview`; 10 seconds of trying again; a deadline of 5 seconds; leases of 5 minutes, no listening, no
-    /// JSON; statements are prepared.
+    /// JSON; statements are prepared; a hot set of 16 MiB.
     pub fn new() -> Self {
         Self {
             schema: DEFAULT_SCHEMA.to_string(),
@@ -74,6 +76,7 @@ impl PostgresOptions {
             listen: None,
             json: false,
             prepare: true,
+            hot_set: 16 * 1024 * 1024,
             deadline: Duration::from_secs(5),
         }
     }
@@ -172,6 +175,18 @@ impl PostgresOptions {
     /// `max_prepared_statements = 0`) it must be `false`.
     pub fn prepare(mut self, prepare: bool) -> Self {
         self.prepare = prepare;
+        self
+    }
+
+    /// So many bytes of the stored state are kept in memory from one change to the next, as rows of what changes have looked
+    /// at: the *hot set*. A change that needs nothing else asks for nothing, and waits for the server twice. It is of use
+    /// as long as no other store commits changes of the graph: each commit finds out, behind the lock of the graph, whether
+    /// the one before it was this store's. Where it was not the change begins anew without what was kept, and for a while
+    /// nothing is, longer each time. 0: nothing is kept.
+    ///
+    /// What is written to the tables past deltaview is not noticed until then.
+    pub fn hot_set(mut self, bytes: usize) -> Self {
+        self.hot_set = bytes;
         self
     }
 

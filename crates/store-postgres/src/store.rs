@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
-use deltaview_graph::{Change, Graph, ViewHandle, WorkingSet};
+use deltaview_graph::{Change, Graph, ViewHandle};
 use deltaview_schema::{IndexKey, Row};
 use deltaview_store::feed::not_reached;
 use deltaview_store::observe::Watched;
@@ -18,6 +18,7 @@ use tracing::Instrument;
 use crate::catalog::{self, Found};
 use crate::engine::{Engine, lock_key};
 use crate::error::Context;
+use crate::hot::{Hot, HotSet, Stale};
 use crate::json;
 use crate::listen::{Hints, Listening};
 use crate::options::PostgresOptions;
@@ -77,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) listening: Listening,
     pub(crate) deadline: Duration,
     pub(crate) names: Names,
+    pub(crate) hot: HotSet,
     access: Access,
 }
 
@@ -138,6 +140,7 @@ impl PostgresStore {
             lease: options.lease,
             deadline: options.deadline,
             names: Names::default(),
+            hot: HotSet::new(options.hot_set),
             access,
         };
         // Looked at before anything is written, so that a database that is refused stays as it was.
@@ -153,6 +156,12 @@ impl PostgresStore {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// The bytes of the stored state that are kept in memory as rows: see [`PostgresOptions::hot_set`]. None while a change
+    /// has them.
+    pub fn hot_set_bytes(&self) -> usize {
+        self.inner.hot.bytes()
     }
 
     /// The graph.
@@ -256,6 +265,10 @@ impl PostgresStore {
             let error = match committed.await {
                 Ok(committed) => return Ok(committed),
                 Err(error) if NotAtOnce::is(&error) => break,
+                Err(error) if Stale::is(&error) => {
+                    self.inner.hot.was_stale();
+                    continue;
+                }
                 Err(error) if Unexpected::is(&error) => {
                     expected = Expected::Anything;
                     continue;
@@ -361,15 +374,16 @@ impl PostgresStore {
         if options.time().flush == Flush::EachTable {
             return Err(self.inner.refuse_stages_inside(options.time()));
         }
-        let mut state = WorkingSet::partial(self.graph());
+        let mut hot = Hot::nothing(self.graph());
         let scope = Scope::new(tx.client(), Kind::Savepoint);
         let engine = &self.inner.engine;
         let mut ticket = None;
         let written = async {
-            let ran = engine.run(&scope, &mut ticket, &mut state, change, options);
+            let ran = engine.run(&scope, &mut ticket, &mut hot, change, options);
             let commit = ran.await?;
             let expected = Expected::Anything;
-            let written = engine.write(&scope, &mut ticket, options, &commit, expected);
+            let of = (options, None);
+            let written = engine.write(&scope, &mut ticket, of, &commit, expected);
             written.await.map(|()| commit)
         };
         let commit = match written.await {
@@ -385,7 +399,7 @@ impl PostgresStore {
             .await
             .context(|| "committing inside the caller's transaction".to_string())?;
         let ticket = ticket.expect("whoever opens gets a ticket");
-        let changes = state.absorb(commit);
+        let changes = hot.state.absorb(commit);
         Ok(Committed::new(ticket.time, changes))
     }
 

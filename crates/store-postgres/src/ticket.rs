@@ -12,6 +12,7 @@ use crate::catalog;
 use crate::ddl::{CHANGES, CLOCK, COMMITS, CURSORS, TIMES};
 use crate::engine::Engine;
 use crate::feed::Followers;
+use crate::hot::Stale;
 use crate::pipeline::{Failure, Link, Request, execute};
 use crate::scope::{Connection, Kind, OFF, Scope};
 
@@ -24,6 +25,8 @@ pub(crate) struct Ticket {
     pub(crate) time: i64,
     /// Drawn at random, by the server.
     pub(crate) id: String,
+    /// The id of the time before it, if that was committed at once and is not forgotten.
+    pub(crate) before: Option<String>,
     /// The backend that it runs in, and its transaction.
     pub(crate) backend: i32,
     pub(crate) transaction: String,
@@ -62,12 +65,13 @@ impl fmt::Display for NotAtOnce {
 impl std::error::Error for NotAtOnce {}
 
 impl Engine {
-    /// What goes before everything else: nothing, if the iteration has its ticket already.
+    /// What goes before everything else: nothing, if the iteration has its ticket already. [`Stale`] where the rows in
+    /// memory are `of` a commit, and that is not the one before.
     pub(crate) fn opening<'a, C: Connection + Sync>(
         &'a self,
         scope: &'a Scope<C>,
         ticket: &'a mut Option<Ticket>,
-        options: &'a CommitOptions,
+        (options, of): (&'a CommitOptions, Option<&'a str>),
         reads: bool,
     ) -> Vec<Request<'a, ()>> {
         if ticket.is_some() {
@@ -94,6 +98,9 @@ impl Engine {
             });
             let ticket = ticket.insert(drawn?);
             ticket.settings = settings?;
+            if of.is_some_and(|of| ticket.before.as_deref() != Some(of)) {
+                return Err(Stale::error().into());
+            }
             Ok(())
         }));
         requests
@@ -139,6 +146,7 @@ impl Engine {
                 backend: row.try_get(2)?,
                 transaction: row.try_get(3)?,
                 followers: Followers::of(row.try_get(4)?, row.try_get(5)?, kind),
+                before: row.try_get(6)?,
                 settings: Vec::new(),
             })
         };
@@ -184,7 +192,8 @@ impl Engine {
     ///
     /// Where the last time was abandoned, the clock is not at the time that is complete, and nothing is in flight.
     pub(crate) fn sql_draw(&self, options: &CommitOptions) -> String {
-        let (clock, times, cursors) = (self.place(CLOCK), self.place(TIMES), self.place(CURSORS));
+        let [clock, times, cursors, commits] =
+            [CLOCK, TIMES, CURSORS, COMMITS].map(|it| self.place(it));
         let (next, only, named) = if options.is_default() {
             let only = format!("\"t\" < {}", i64::MAX);
             ("\"t\" + 1", only, String::new())
@@ -206,13 +215,14 @@ impl Engine {
             "WITH tick AS (UPDATE {clock} SET \"t\" = {next}, \"complete\" = {next} WHERE \"graph\" = $1 AND {only} \
              AND (\"t\" = \"complete\" OR NOT EXISTS (SELECT 1 FROM {times} WHERE \"graph\" = $1)) \
              RETURNING \"t\"){named} \
-             INSERT INTO {} (\"graph\", \"t\", \"id\", \"at\") SELECT $1, \"t\", pg_catalog.gen_random_uuid(), \
+             INSERT INTO {commits} AS made (\"graph\", \"t\", \"id\", \"at\") SELECT $1, \"t\", pg_catalog.gen_random_uuid(), \
              pg_catalog.now() FROM tick RETURNING \"t\", \"id\"::text, pg_catalog.pg_backend_pid(), \
              pg_catalog.pg_current_xact_id()::xid::text, \
              ARRAY(SELECT \"vertex\" FROM {cursors} WHERE \"graph\" = $1 \
              AND (\"until\" IS NULL OR \"until\" > '-infinity')), \
-             ARRAY(SELECT \"vertex\" FROM {cursors} WHERE \"graph\" = $1 AND \"until\" <= pg_catalog.now())",
-            self.place(COMMITS),
+             ARRAY(SELECT \"vertex\" FROM {cursors} WHERE \"graph\" = $1 AND \"until\" <= pg_catalog.now()), \
+             (SELECT last.\"id\"::text FROM {commits} AS last \
+             WHERE last.\"graph\" = $1 AND last.\"t\" = made.\"t\" - 1)"
         )
     }
 

@@ -16,10 +16,10 @@ impl Builder {
     /// same handle. Further indexes of the view read the past too, whether they are added before or after. A keyed table
     /// has history by a view of it by its key, which is the table itself: its rows are not stored twice.
     ///
-    /// State: each version of a row that is not the present one, a row's data once however often it comes back, and what
-    /// each iteration changed; as far back as the [`Retention`] says. Cost: a changed row writes two rows more. Reading
-    /// the present costs nothing more. Errors: two retentions for one view, a span of zero, a
-    /// handle of a further index.
+    /// State: each version of a row that is not the present one, in a database a row's data once however often it comes
+    /// back, and what each iteration changed; as far back as the [`Retention`] says. Cost: a changed row writes two rows
+    /// more. Reading the present costs nothing more. Errors: two retentions for one view, a span of zero, a handle of a
+    /// further index.
     /// ```
     /// # use deltaview::prelude::*;
     /// # use deltaview::Retention;

@@ -24,6 +24,24 @@ pub struct Fetch {
     /// Its names, for whoever must tell them.
     described: Arc<dyn ErasedTable>,
     keys: Box<dyn ErasedFetch>,
+    /// What was handed in.
+    pushed: Pushed,
+}
+
+/// How much a store has handed in to a fetch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// The rows.
+    pub rows: usize,
+    /// The bytes of their encodings, as far as they were handed in.
+    pub bytes: usize,
+}
+
+impl Pushed {
+    fn count(&mut self, encoded: &[u8]) {
+        self.rows += 1;
+        self.bytes += encoded.len();
+    }
 }
 
 impl std::fmt::Debug for Fetch {
@@ -164,6 +182,7 @@ impl Fetch {
             table,
             described: Arc::clone(described),
             keys,
+            pushed: Pushed::default(),
         }
     }
 
@@ -199,6 +218,11 @@ impl Fetch {
         self.keys.identity(position)
     }
 
+    /// How much was handed in so far.
+    pub fn pushed(&self) -> Pushed {
+        self.pushed
+    }
+
     /// The range at a position.
     ///
     /// # Panics
@@ -226,7 +250,9 @@ impl Fetch {
         data: Option<&[u8]>,
         weight: Weight,
     ) -> Result<(), TickErrorKind> {
-        let pushed = self.keys.push(key, data.unwrap_or(identity), weight);
+        let data = data.unwrap_or(identity);
+        self.pushed.count(data);
+        let pushed = self.keys.push(key, data, weight);
         pushed.map_err(|error| self.damaged(key, identity, error))
     }
 
@@ -236,6 +262,7 @@ impl Fetch {
     ///
     /// The fetch is not of [`FetchKeys::Rows`].
     pub fn push_weight(&mut self, position: usize, weight: Weight) {
+        self.pushed.count(&[]);
         self.keys.push_weight(position, weight);
     }
 
@@ -258,6 +285,7 @@ impl Fetch {
         weight: Weight,
     ) -> Result<ControlFlow<()>, TickErrorKind> {
         let data = data.unwrap_or(identity);
+        self.pushed.count(data);
         let pushed = self.keys.push_in_range(position, data, weight);
         pushed.map_err(|error| self.damaged(Some(position), identity, error))
     }

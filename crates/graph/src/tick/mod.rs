@@ -46,7 +46,7 @@ pub use explain::Explanation;
 pub(crate) use explain::{Explain, Wanted};
 use fed::Fed;
 pub(crate) use fetch::ErasedFetch;
-pub use fetch::{Fetch, FetchKeys, FetchRange, RangeStart};
+pub use fetch::{Fetch, FetchKeys, FetchRange, Pushed, RangeStart};
 pub use journal::{JournalEntry, JournalKind};
 pub(crate) use journal::{RowCodec, decode_rows};
 pub(crate) use needs::{ErasedNeeds, Needs, RangeNeed};

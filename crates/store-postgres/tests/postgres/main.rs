@@ -33,6 +33,7 @@ mod on_postgres {
     mod basics;
     mod faults;
     mod feed;
+    mod hot;
     mod json;
     mod key_order;
     mod lost;

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use deltaview_graph::{Commit, Fetch, FetchKeys, Graph, WorkingSet, Write};
+use deltaview_graph::{Commit, Fetch, FetchKeys, Graph, WorkingSet};
 use deltaview_store::{Error, ErrorKind};
 use parking_lot::Mutex;
 
@@ -56,16 +56,11 @@ impl Hot {
                 continue;
             }
             writes.for_each(|write| {
-                let encoded = match write {
-                    Write::Put { data, .. } => data.len(),
-                    Write::Add { identity, data, .. } => {
-                        data.map_or(identity.as_bytes().len(), <[u8]>::len)
-                    }
-                    _ => return Ok::<(), Error>(()),
-                };
-                let bytes = graph.row_bytes(table, encoded);
-                self.bytes = self.bytes.saturating_add(bytes);
-                Ok(())
+                if let Some(row) = write.encoded() {
+                    let bytes = graph.row_bytes(table, row.len());
+                    self.bytes = self.bytes.saturating_add(bytes);
+                }
+                Ok::<(), Error>(())
             })?;
         }
         Ok(())

@@ -189,7 +189,8 @@ impl Engine {
             let absorbed = into.filter(|(state, _)| state.holds(id));
             let count = |write: &Write<'_>| {
                 if let Some((_, hot)) = absorbed {
-                    hot.count(encoded(write).map_or(0, |bytes| self.graph.row_bytes(id, bytes)));
+                    let encoded = write.encoded();
+                    hot.count(encoded.map_or(0, |row| self.graph.row_bytes(id, row.len())));
                 }
             };
             if let Some(history) = &table.history {
@@ -337,16 +338,5 @@ impl Engine {
 
     pub(crate) fn writing_time(&self) -> String {
         format!("writing the time of graph `{}`", self.graph.name())
-    }
-}
-
-/// The bytes of the row that is written, if one is.
-fn encoded(write: &Write<'_>) -> Option<usize> {
-    match write {
-        Write::Put { data, .. } => Some(data.len()),
-        Write::Add { identity, data, .. } => {
-            Some(data.map_or(identity.as_bytes().len(), <[u8]>::len))
-        }
-        _ => None,
     }
 }

@@ -80,6 +80,17 @@ pub enum Write<'a> {
     },
 }
 
+impl Write<'_> {
+    /// The row's encoding, or what stands for it. None where a row is deleted by its key.
+    pub fn encoded(&self) -> Option<&[u8]> {
+        match self {
+            Self::Put { data, .. } => Some(data),
+            Self::Delete { .. } => None,
+            Self::Add { identity, data, .. } => Some(data.unwrap_or_else(|| identity.as_bytes())),
+        }
+    }
+}
+
 /// One row of a table's delta, with all that its history has of it.
 ///
 /// The columns are those of [`Write`]; in a table with one row a key, a row that is replaced is here too, before or

@@ -23,6 +23,11 @@ impl<T> Context<T> for Result<T, PoolError> {
     }
 }
 
+/// Whether an error is one of ours that says what it is by its source.
+pub(crate) fn is_of<E: StdError + 'static>(error: &Error) -> bool {
+    error.source().is_some_and(|source| source.is::<E>())
+}
+
 /// An error of the driver or the server: what was being done, and what to do about it.
 pub(crate) fn from_postgres(error: tokio_postgres::Error, doing: &str) -> Error {
     let (kind, advice) = if is_disconnected(&error) {

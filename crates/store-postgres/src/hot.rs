@@ -136,12 +136,6 @@ impl HotSet {
 pub(crate) struct Stale;
 
 impl Stale {
-    /// Whether an error is this.
-    pub(crate) fn is(error: &Error) -> bool {
-        let source = std::error::Error::source(error);
-        source.is_some_and(|source| source.is::<Self>())
-    }
-
     pub(crate) fn error() -> Error {
         Error::new(ErrorKind::Conflict, Self.to_string()).caused_by(Self)
     }

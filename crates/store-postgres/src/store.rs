@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::catalog::{self, Found};
 use crate::engine::{Engine, lock_key};
-use crate::error::Context;
+use crate::error::{Context, is_of};
 use crate::hot::{Hot, HotSet, Stale};
 use crate::json;
 use crate::listen::{Hints, Listening};
@@ -264,12 +264,12 @@ impl PostgresStore {
             let committed = self.inner.commit_once(change, options, expected, &deadline);
             let error = match committed.await {
                 Ok(committed) => return Ok(committed),
-                Err(error) if NotAtOnce::is(&error) => break,
-                Err(error) if Stale::is(&error) => {
+                Err(error) if is_of::<NotAtOnce>(&error) => break,
+                Err(error) if is_of::<Stale>(&error) => {
                     self.inner.hot.was_stale();
                     continue;
                 }
-                Err(error) if Unexpected::is(&error) => {
+                Err(error) if is_of::<Unexpected>(&error) => {
                     expected = Expected::Anything;
                     continue;
                 }
@@ -388,7 +388,7 @@ impl PostgresStore {
         };
         let commit = match written.await {
             Ok(commit) => commit,
-            Err(error) if NotAtOnce::is(&error) => {
+            Err(error) if is_of::<NotAtOnce>(&error) => {
                 drop(scope);
                 return self.inner.why_not_at_once(tx.client(), options).await;
             }

@@ -48,14 +48,6 @@ impl Ticket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotAtOnce;
 
-impl NotAtOnce {
-    /// Whether an error is this.
-    pub(crate) fn is(error: &Error) -> bool {
-        let source = std::error::Error::source(error);
-        source.is_some_and(|source| source.is::<Self>())
-    }
-}
-
 impl fmt::Display for NotAtOnce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the change can't be committed at once")

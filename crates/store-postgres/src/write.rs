@@ -71,14 +71,6 @@ const CAUTION: u32 = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unexpected;
 
-impl Unexpected {
-    /// Whether an error is this.
-    pub(crate) fn is(error: &Error) -> bool {
-        let source = std::error::Error::source(error);
-        source.is_some_and(|source| source.is::<Self>())
-    }
-}
-
 impl fmt::Display for Unexpected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a row was not as it was expected to be")

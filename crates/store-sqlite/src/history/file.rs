@@ -23,12 +23,18 @@ pub(super) fn may_be_unfiled(schema: &TableSchema) -> bool {
     schema.secondary.is_empty()
 }
 
+/// What `deltaview_history` has of a table, as a term.
+fn of_table(schema: &TableSchema) -> String {
+    let [graph, table] = [&schema.graph, &schema.name(None)].map(|text| literal(text));
+    format!("\"graph\" = {graph} AND \"table_name\" = {table}")
+}
+
 /// The time up to which the versions in the log are filed, as a term.
 fn filed(schema: &TableSchema) -> String {
-    let [graph, table] = [&schema.graph, &schema.name(None)].map(|text| literal(text));
     format!(
-        "(SELECT {} FROM \"deltaview_history\" WHERE \"graph\" = {graph} AND \"table_name\" = {table})",
-        quote(FILED)
+        "(SELECT {} FROM \"deltaview_history\" WHERE {})",
+        quote(FILED),
+        of_table(schema)
     )
 }
 
@@ -64,13 +70,13 @@ impl Statements {
         let unfiled = unfiled(schema, "0");
         let order = [&primary[..], &others[..2]].concat().join(", ");
         let columns = [&primary[..], &others].concat().join(", ");
-        let [graph, table] = [&schema.graph, &schema.name(None)].map(|text| literal(text));
         Self {
             count: format!("SELECT count(*) FROM {unfiled}"),
             unfiled: format!("SELECT {columns} FROM {unfiled} ORDER BY {order}"),
             done: format!(
-                "UPDATE \"deltaview_history\" SET {} = ?1 WHERE \"graph\" = {graph} AND \"table_name\" = {table}",
-                quote(FILED)
+                "UPDATE \"deltaview_history\" SET {} = ?1 WHERE {}",
+                quote(FILED),
+                of_table(schema)
             ),
         }
     }
